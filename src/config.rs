@@ -1,0 +1,1 @@
+//! Configuration: what was written becomes what is meant, all problems at once.

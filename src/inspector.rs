@@ -1,0 +1,1 @@
+//! The story: a subject becomes a verdict.

@@ -1,0 +1,1 @@
+//! The only place that decides: images, facts and policy in, verdict out. Pure.

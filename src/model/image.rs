@@ -1,0 +1,208 @@
+//! One platform's image: manifest, configuration and the layers with the instruction that made
+//! each. Source: OCI image-spec config.md.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::manifest::{Manifest, null_as_default};
+use super::{Descriptor, Digest};
+
+/// Largest image configuration we read, in bytes. Real ones stay below 100 kB.
+pub const MAX_CONFIG_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Operating system and processor an image is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
+pub struct Platform {
+    /// Operating system, such as `linux`.
+    #[serde(default)]
+    pub os: String,
+    /// Processor architecture in Go's words, such as `amd64`.
+    #[serde(default)]
+    pub architecture: String,
+    /// Variant of the architecture, such as `v8`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+}
+
+impl Platform {
+    /// Whether `wanted` (`os/arch` or `os/arch/variant`) names this platform.
+    pub fn matches(&self, wanted: &str) -> bool {
+        let mut parts = wanted.splitn(3, '/');
+        parts.next() == Some(&self.os)
+            && parts.next() == Some(&self.architecture)
+            && parts.next().is_none_or(|variant| self.variant.as_deref() == Some(variant))
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known =
+            |text: &str| if text.is_empty() { "unknown".to_owned() } else { text.to_owned() };
+        write!(f, "{}/{}", known(&self.os), known(&self.architecture))?;
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
+    }
+}
+
+/// One step of the build, from the configuration's `history`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct History {
+    /// The instruction, in the builder's own spelling.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub created_by: String,
+    /// Builder's remark; buildah writes `FROM <image>` here.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub comment: String,
+    /// Whether the step made no layer.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub empty_layer: bool,
+}
+
+/// The parts of an image configuration that rules look at.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ImageConfig {
+    /// `NAME=value` pairs.
+    pub env: Vec<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Default command.
+    pub cmd: Vec<String>,
+    /// Entry point.
+    pub entrypoint: Vec<String>,
+    /// Working directory.
+    pub working_dir: String,
+    /// User the process runs as.
+    pub user: String,
+    /// The build's steps, first to last.
+    pub history: Vec<History>,
+    /// Digests of the uncompressed layers, base first. As written, unverified.
+    pub diff_ids: Vec<String>,
+    /// Platform the configuration names.
+    pub platform: Platform,
+}
+
+#[derive(Deserialize)]
+struct RawConfig {
+    #[serde(default, deserialize_with = "null_as_default")]
+    config: RawRuntime,
+    #[serde(default, deserialize_with = "null_as_default")]
+    history: Vec<History>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    rootfs: RawRootfs,
+    #[serde(flatten)]
+    platform: Platform,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct RawRuntime {
+    #[serde(default, deserialize_with = "null_as_default")]
+    env: Vec<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    labels: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    cmd: Vec<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    entrypoint: Vec<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    working_dir: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    user: String,
+}
+
+#[derive(Deserialize, Default)]
+struct RawRootfs {
+    #[serde(default, deserialize_with = "null_as_default")]
+    diff_ids: Vec<String>,
+}
+
+impl ImageConfig {
+    /// Reads the bytes of an image configuration. The error is the parser's text.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let raw: RawConfig = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        Ok(Self {
+            env: raw.config.env,
+            labels: raw.config.labels,
+            cmd: raw.config.cmd,
+            entrypoint: raw.config.entrypoint,
+            working_dir: raw.config.working_dir,
+            user: raw.config.user,
+            history: raw.history,
+            diff_ids: raw.rootfs.diff_ids,
+            platform: raw.platform,
+        })
+    }
+
+    /// `(name, value)` of each environment variable; one without `=` has an empty value.
+    pub fn env_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.env.iter().map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
+}
+
+/// One platform's image, fully addressed by digests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Platform, from the index or else the configuration.
+    pub platform: Platform,
+    /// Digest of the manifest.
+    pub digest: Digest,
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The configuration; empty when `defects` says that it cannot be read.
+    pub config: ImageConfig,
+    /// What is wrong with manifest or configuration themselves; judged by `unreadable-layer`.
+    #[serde(default)]
+    pub defects: Vec<String>,
+}
+
+/// A place in an image that a blob fills.
+#[derive(Debug, Clone, Copy)]
+pub struct Layer<'a> {
+    /// Position, base first, from 0.
+    pub index: usize,
+    /// The blob.
+    pub descriptor: &'a Descriptor,
+    /// The instruction that made it, when the history tells.
+    pub created_by: Option<&'a str>,
+}
+
+impl Image {
+    /// The layers, base first, each with the history step that made it. Steps are matched in
+    /// order, skipping empty ones; a history that is too short leaves the rest without.
+    pub fn layers(&self) -> impl Iterator<Item = Layer<'_>> {
+        let mut steps = self.config.history.iter().filter(|step| !step.empty_layer);
+        self.manifest.layers.iter().enumerate().map(move |(index, descriptor)| Layer {
+            index,
+            descriptor,
+            created_by: steps
+                .next()
+                .map(|step| step.created_by.as_str())
+                .filter(|text| !text.is_empty()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_config_with_nulls_and_unknown_fields() {
+        let config = ImageConfig::parse(
+            br#"{"os":"linux","architecture":"arm64","variant":"v8","x":1,
+                "config":{"Env":["A=b=c","D"],"Labels":null,"Cmd":null,"User":null},
+                "history":[{"created_by":"RUN x","empty_layer":true},{"comment":null}],
+                "rootfs":{"type":"layers","diff_ids":["sha256:1"]}}"#,
+        )
+        .unwrap();
+        assert_eq!(config.env_pairs().collect::<Vec<_>>(), [("A", "b=c"), ("D", "")]);
+        assert_eq!(config.platform.to_string(), "linux/arm64/v8");
+        assert!(config.platform.matches("linux/arm64"));
+        assert!(config.platform.matches("linux/arm64/v8"));
+        assert!(!config.platform.matches("linux/amd64"));
+        assert!(config.history[0].empty_layer);
+        assert!(ImageConfig::parse(b"[1]").is_err());
+        assert!(ImageConfig::parse(b"null").is_err());
+    }
+}

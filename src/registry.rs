@@ -1,0 +1,119 @@
+//! Step 3, fetch: how images are read, as a trait. Behind it are a registry over HTTP, an OCI
+//! layout folder and a docker archive file.
+
+pub mod client;
+
+pub mod credentials;
+
+pub mod blob;
+
+pub mod layout;
+
+pub mod docker_archive;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+use crate::model::{Cause, Descriptor, Digest, Reference, Undecided};
+
+/// The bytes of a blob, in order. The stream verifies size and digest itself: only after it has
+/// ended without an error are the bytes what was asked for. Errors come once, last.
+pub type BlobStream = BoxStream<'static, Result<Bytes, FetchError>>;
+
+/// A manifest or index as stored, with the digest of exactly these bytes.
+#[derive(Debug, Clone)]
+pub struct RawManifest {
+    /// Digest of `bytes`; equals the requested one when one was requested.
+    pub digest: Digest,
+    /// The document.
+    pub bytes: Bytes,
+}
+
+/// Somewhere images can be read from.
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// The manifest or index that a reference names; the digest wins over the tag. At most
+    /// [`crate::model::manifest::MAX_MANIFEST_BYTES`].
+    async fn manifest(&self, reference: &Reference) -> Result<RawManifest, FetchError>;
+
+    /// A blob of the reference's repository, addressed by the descriptor's digest and size only.
+    async fn blob(
+        &self,
+        reference: &Reference,
+        blob: &Descriptor,
+    ) -> Result<BlobStream, FetchError>;
+}
+
+/// Why something could not be fetched. Texts hold no credentials and no presigned URL.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum FetchError {
+    /// Connection refused, lost or hung, TLS failure, 5xx past all retries.
+    #[error("registry unreachable: {0}")]
+    Unreachable(String),
+    /// 401 or 403, or the token service refused, or no usable credential.
+    #[error("registry denied access (hint: check `registries[].credentials`): {0}")]
+    Denied(String),
+    /// 404.
+    #[error("not found in the registry: {0}")]
+    NotFound(String),
+    /// 429 past all retries.
+    #[error("rate limited by the registry: {0}")]
+    RateLimited(String),
+    /// The operator did not list the host.
+    #[error("registry is not listed (hint: add it to `registries`): `{0}`")]
+    Unlisted(String),
+    /// The registry delivers bytes of another digest or size than asked for, repeatedly.
+    #[error("registry returned other bytes than asked: {0}")]
+    Mismatch(String),
+    /// More bytes than any honest document has.
+    #[error("{what} is larger than {limit} bytes")]
+    TooLarge {
+        /// What was read.
+        what: &'static str,
+        /// The cap.
+        limit: u64,
+    },
+}
+
+impl FetchError {
+    /// What this means for a decision.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Unreachable(_) | Self::Mismatch(_) | Self::TooLarge { .. } => {
+                Cause::RegistryUnreachable
+            }
+            Self::Denied(_) => Cause::RegistryDenied,
+            Self::NotFound(_) => Cause::NotFound,
+            Self::RateLimited(_) => Cause::RateLimited,
+            Self::Unlisted(_) => Cause::UnlistedRegistry,
+        }
+    }
+}
+
+impl From<FetchError> for Undecided {
+    fn from(error: FetchError) -> Self {
+        Self::new(error.cause(), error.to_string())
+    }
+}
+
+/// Is told what the registry client does, for metrics and progress bars.
+pub trait FetchObserver: Send + Sync {
+    /// A response arrived, or (`None`) a request failed without one.
+    fn response(&self, code: Option<u16>);
+    /// Bytes of a body arrived.
+    fn bytes(&self, count: u64);
+}
+
+/// An observer that ignores everything.
+pub struct Unobserved;
+
+impl FetchObserver for Unobserved {
+    fn response(&self, _code: Option<u16>) {}
+    fn bytes(&self, _count: u64) {}
+}
+
+/// A registry shared between tasks.
+pub type SharedRegistry = Arc<dyn Registry>;

@@ -1,0 +1,1 @@
+//! Blob streams: verified, resumed.

@@ -1,0 +1,1 @@
+//! A docker archive file as a registry.

@@ -1,0 +1,1 @@
+//! An OCI layout folder as a registry.

@@ -1,0 +1,1 @@
+//! Step 2, resolve: a subject becomes images, all by digest.

@@ -1,0 +1,91 @@
+//! Step 5, the rules: each file below is one rule, `RULES` is the list of them.
+//! Invariant: pure. A rule's `want` and `look` record facts without knowing the policy; its
+//! `judge` turns facts into findings.
+
+pub mod settings;
+
+pub mod seen;
+
+pub mod image_size;
+
+pub mod cuda_devel;
+
+pub mod secret_file;
+
+pub mod secret_config;
+
+pub mod secrets;
+
+pub mod model_weights;
+
+pub mod unreadable_layer;
+
+pub use seen::{Fate, Seen};
+pub use settings::{Setting, SettingKind, Settings};
+
+use crate::model::{Entry, Fact, Finding, Level, RuleId};
+use crate::scan::Limits;
+
+/// What a rule asks to see of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Nothing: `look` is not called.
+    Nothing,
+    /// The head is enough (up to [`crate::scan::HEAD_BYTES`]).
+    Head,
+    /// The whole content, up to [`Limits::text_bytes`].
+    Whole,
+}
+
+/// What is said about a rule, everywhere: `plimsoll rules`, the README table, reports.
+#[derive(Debug)]
+pub struct Meta {
+    /// Kebab-case name.
+    pub id: RuleId,
+    /// What it refuses or warns about, in a few words.
+    pub title: &'static str,
+    /// What it finds, and how.
+    pub what: &'static str,
+    /// Why that matters.
+    pub why: &'static str,
+    /// What to do instead.
+    pub fix: &'static str,
+    /// Level without configuration.
+    pub level: Level,
+    /// Its settings.
+    pub settings: &'static [Setting],
+}
+
+/// One check.
+pub trait Rule: Sync {
+    /// Its name, texts, default level and settings.
+    fn meta(&self) -> &'static Meta;
+
+    /// What it asks to see of an entry, of which `head` holds the first bytes (all of a file
+    /// smaller than [`crate::scan::HEAD_BYTES`]; nothing unless a file).
+    fn want(&self, _entry: &Entry<'_>, _head: &[u8]) -> Want {
+        Want::Nothing
+    }
+
+    /// Records facts about an entry it wanted. `content` is as much as it wanted and as there is.
+    fn look(&self, _entry: &Entry<'_>, _content: &[u8], _limits: &Limits, _facts: &mut Vec<Fact>) {}
+
+    /// Complains about an image. Called with partial facts too: more facts may only add
+    /// findings, never take back one of level deny.
+    fn judge(&self, seen: &Seen<'_>, settings: &Settings) -> Vec<Finding>;
+}
+
+/// Every rule, in the order in which they are listed and judged (cheapest first).
+pub const RULES: &[&dyn Rule] = &[
+    &image_size::ImageSize,
+    &cuda_devel::CudaDevel,
+    &secret_config::SecretConfig,
+    &secret_file::SecretFile,
+    &model_weights::ModelWeights,
+    &unreadable_layer::UnreadableLayer,
+];
+
+/// The rule of that name.
+pub fn find(id: &str) -> Option<&'static dyn Rule> {
+    RULES.iter().copied().find(|rule| rule.meta().id.as_str() == id)
+}

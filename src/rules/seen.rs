@@ -1,0 +1,72 @@
+//! What the rules judge: one image and the facts of its layers, as far as they are known.
+
+use std::cell::OnceCell;
+
+use crate::model::image::Layer;
+use crate::model::{Fact, Image, LayerFacts, RuleId};
+use crate::scan::overlay::Overlay;
+
+/// One image as far as it was looked at.
+pub struct Seen<'a> {
+    /// The image.
+    pub image: &'a Image,
+    layers: Vec<(Layer<'a>, Option<&'a LayerFacts>)>,
+    overlay: OnceCell<Overlay>,
+}
+
+/// What the layers above do to an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is there in the running container.
+    Visible,
+    /// A later layer deletes it; it can still be pulled.
+    Deleted {
+        /// Index of that layer.
+        by: usize,
+    },
+    /// A later layer (or a later entry of the same layer) replaces it; it can still be pulled.
+    Overwritten {
+        /// Index of that layer.
+        by: usize,
+    },
+}
+
+impl<'a> Seen<'a> {
+    /// `facts[i]` are those of layer `i`; a missing or `None` one has not been read.
+    pub fn new(image: &'a Image, facts: &[Option<&'a LayerFacts>]) -> Self {
+        let layers = image
+            .layers()
+            .map(|layer| (layer, facts.get(layer.index).copied().flatten()))
+            .collect();
+        Self { image, layers, overlay: OnceCell::new() }
+    }
+
+    /// The layers, base first, with what is known of each.
+    pub fn layers(&self) -> impl Iterator<Item = (Layer<'a>, Option<&'a LayerFacts>)> + '_ {
+        self.layers.iter().copied()
+    }
+
+    /// Whether every layer has been read to its end.
+    pub fn is_complete(&self) -> bool {
+        self.layers.iter().all(|(_, facts)| facts.is_some())
+    }
+
+    /// The facts that `rule` recorded, with the layer of each, base first.
+    pub fn facts<'s>(
+        &'s self,
+        rule: &'s RuleId,
+    ) -> impl Iterator<Item = (Layer<'a>, &'a Fact)> + 's {
+        self.layers().flat_map(move |(layer, facts)| {
+            facts
+                .into_iter()
+                .flat_map(|facts| &facts.facts)
+                .filter(move |fact| fact.rule == *rule)
+                .map(move |fact| (layer, fact))
+        })
+    }
+
+    /// What becomes of the entry at `path` of layer `index` in the final image.
+    pub fn fate(&self, index: usize, path: &str) -> Fate {
+        self.overlay.get_or_init(|| Overlay::of(self)).fate(index, path)
+    }
+}

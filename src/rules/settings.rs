@@ -1,0 +1,173 @@
+//! A rule's settings: declared once in its `Meta` as constants with defaults, so configuration,
+//! JSON Schema and `plimsoll rules` need no code per rule.
+
+use std::collections::BTreeMap;
+
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+
+/// Type and default of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettingKind {
+    /// A number of bytes, written like `3GiB`.
+    Bytes(u64),
+    /// A plain number.
+    Count(u64),
+    /// A list of texts.
+    Texts(&'static [&'static str]),
+}
+
+/// One setting of one rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Kebab-case key.
+    pub name: &'static str,
+    /// Type and default.
+    pub kind: SettingKind,
+    /// What it does.
+    pub help: &'static str,
+}
+
+impl Setting {
+    /// A setting in bytes.
+    pub const fn bytes(name: &'static str, default: u64, help: &'static str) -> Self {
+        Self { name, kind: SettingKind::Bytes(default), help }
+    }
+
+    /// A setting that is a number.
+    pub const fn count(name: &'static str, default: u64, help: &'static str) -> Self {
+        Self { name, kind: SettingKind::Count(default), help }
+    }
+
+    /// A setting that is a list of texts.
+    pub const fn texts(
+        name: &'static str,
+        default: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self { name, kind: SettingKind::Texts(default), help }
+    }
+
+    /// Reads a configured value of this setting. The error says what was expected.
+    pub fn parse(&self, value: &serde_json::Value) -> Result<SettingValue, String> {
+        use serde_json::Value;
+        match (self.kind, value) {
+            (SettingKind::Bytes(_), Value::Number(number)) => number
+                .as_u64()
+                .map(SettingValue::Number)
+                .ok_or_else(|| format!("expected a size such as `3GiB`, got `{number}`")),
+            (SettingKind::Bytes(_), Value::String(text)) => text
+                .parse::<ByteSize>()
+                .map(|size| SettingValue::Number(size.as_u64()))
+                .map_err(|_| format!("expected a size such as `3GiB`, got `{text}`")),
+            (SettingKind::Bytes(_), other) => {
+                Err(format!("expected a size such as `3GiB`, got `{other}`"))
+            }
+            (SettingKind::Count(_), other) => other
+                .as_u64()
+                .map(SettingValue::Number)
+                .ok_or_else(|| format!("expected a whole number, got `{other}`")),
+            (SettingKind::Texts(_), Value::Array(items)) => items
+                .iter()
+                .map(|item| {
+                    item.as_str()
+                        .map(str::to_owned)
+                        .ok_or_else(|| format!("expected a list of texts, got `{item}` in it"))
+                })
+                .collect::<Result<_, _>>()
+                .map(SettingValue::Texts),
+            (SettingKind::Texts(_), other) => {
+                Err(format!("expected a list of texts, got `{other}`"))
+            }
+        }
+    }
+
+    /// The default as people write it.
+    pub fn default_text(&self) -> String {
+        match self.kind {
+            SettingKind::Bytes(bytes) => crate::answer::size(bytes),
+            SettingKind::Count(count) => count.to_string(),
+            SettingKind::Texts(texts) => format!("[{}]", texts.join(", ")),
+        }
+    }
+}
+
+/// A configured value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// Bytes or a count.
+    Number(u64),
+    /// A list.
+    Texts(Vec<String>),
+}
+
+/// The configured values of one rule; what is not set has the setting's default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct Settings(BTreeMap<String, SettingValue>);
+
+impl Settings {
+    /// Sets a value, replacing an earlier one.
+    pub fn set(&mut self, setting: &Setting, value: SettingValue) {
+        self.0.insert(setting.name.to_owned(), value);
+    }
+
+    /// These settings, overridden by those of `other` that are set.
+    #[must_use]
+    pub fn overridden_by(&self, other: &Self) -> Self {
+        let mut merged = self.clone();
+        merged.0.extend(other.0.iter().map(|(name, value)| (name.clone(), value.clone())));
+        merged
+    }
+
+    /// Value of a setting in bytes or of a count.
+    pub fn number(&self, setting: &Setting) -> u64 {
+        match (self.0.get(setting.name), setting.kind) {
+            (Some(SettingValue::Number(value)), _) => *value,
+            (_, SettingKind::Bytes(default) | SettingKind::Count(default)) => default,
+            (_, SettingKind::Texts(_)) => 0,
+        }
+    }
+
+    /// Value of a list.
+    pub fn texts(&self, setting: &Setting) -> Vec<String> {
+        match (self.0.get(setting.name), setting.kind) {
+            (Some(SettingValue::Texts(texts)), _) => texts.clone(),
+            (_, SettingKind::Texts(default)) => {
+                default.iter().map(|text| (*text).to_owned()).collect()
+            }
+            (_, SettingKind::Bytes(_) | SettingKind::Count(_)) => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const SIZE: Setting = Setting::bytes("min-size", 10, "");
+    const NAMES: Setting = Setting::texts("names", &["a"], "");
+
+    #[test]
+    fn parses_and_merges() {
+        assert_eq!(SIZE.parse(&json!("3GiB")), Ok(SettingValue::Number(3 << 30)));
+        assert_eq!(SIZE.parse(&json!(17)), Ok(SettingValue::Number(17)));
+        for bad in [json!("big"), json!(-1), json!(null), json!([1])] {
+            assert!(SIZE.parse(&bad).is_err(), "{bad}");
+        }
+        assert_eq!(NAMES.parse(&json!(["x"])), Ok(SettingValue::Texts(vec!["x".into()])));
+        assert!(NAMES.parse(&json!([1])).is_err());
+
+        let mut base = Settings::default();
+        assert_eq!(base.number(&SIZE), 10);
+        assert_eq!(base.texts(&NAMES), ["a"]);
+        base.set(&SIZE, SettingValue::Number(20));
+        let mut scope = Settings::default();
+        scope.set(&NAMES, SettingValue::Texts(vec![]));
+        let merged = base.overridden_by(&scope);
+        assert_eq!(merged.number(&SIZE), 20);
+        assert!(merged.texts(&NAMES).is_empty());
+    }
+}

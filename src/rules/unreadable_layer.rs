@@ -1,0 +1,22 @@
+//! Stub.
+use super::{Meta, Rule, Seen, Settings};
+use crate::model::{Finding, Level, RuleId};
+
+/// Stub.
+pub struct UnreadableLayer;
+
+/// Name of this rule.
+pub const ID: RuleId = RuleId::new("unreadable-layer");
+
+static META: Meta =
+    Meta { id: ID, title: "", what: "", why: "", fix: "", level: Level::Deny, settings: &[] };
+
+impl Rule for UnreadableLayer {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn judge(&self, _seen: &Seen<'_>, _settings: &Settings) -> Vec<Finding> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,1 @@
+//! Compressed layers as plain bytes, by magic.

@@ -1,0 +1,1 @@
+//! The tar archive of a layer as entries.

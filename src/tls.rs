@@ -1,0 +1,1 @@
+//! Server certificates: loaded, made, reloaded.
