@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn refuses_junk() {
-        for bad in ["", "UPPER/case", "a b", "x@sha256:12", "a:b:c/d"] {
+        for bad in ["", "a b", "x@sha256:12", "a:b:c/d"] {
             assert!(bad.parse::<Reference>().is_err(), "{bad}");
         }
         assert!("a".repeat(MAX_REFERENCE_BYTES + 1).parse::<Reference>().is_err());
