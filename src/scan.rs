@@ -10,12 +10,18 @@ pub mod entries;
 
 pub mod overlay;
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 
 use serde::Serialize;
+use tar::EntryType;
 
-use crate::model::{Digest, Fact, LayerFacts};
+use self::decompress::{ContentDefect, Decoder, Failure};
+use self::entries::{Archive, Member};
+use crate::model::entry::{OPAQUE_NAME, WHITEOUT_PREFIX, clean_path};
+use crate::model::{Digest, Entry, EntryKind, Fact, LayerFacts};
+use crate::rules::unreadable_layer::{self, Defect};
+use crate::rules::{RULES, Rule, Want};
 
 /// Caps on what one layer may cost. They are part of the scan profile: other caps, other facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,7 +38,8 @@ pub struct Limits {
     pub ratio: u64,
     /// How much of a text-like file is searched for secrets.
     pub text_bytes: u64,
-    /// Most facts one rule may record in one layer; the rest is counted.
+    /// Most facts one rule may record in one layer. Beyond it the layer counts as unreadable, so
+    /// that a flood of harmless facts cannot hide one that is not.
     pub facts_per_rule: usize,
 }
 
@@ -45,7 +52,7 @@ impl Default for Limits {
             ratio_from_bytes: 1 << 30,
             ratio: 400,
             text_bytes: 8 << 20,
-            facts_per_rule: 2000,
+            facts_per_rule: 20_000,
         }
     }
 }
@@ -97,3 +104,207 @@ pub enum ScanError {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SourceFailure(pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Reads one stored layer to its end, in this thread. `blob` must itself fail at its end when the
+/// bytes are not those of `digest`: facts count only when this returns them.
+pub fn scan_layer(
+    blob: impl Read,
+    digest: &Digest,
+    compressed_bytes: u64,
+    limits: &Limits,
+    observer: &mut dyn Observer,
+) -> Result<LayerFacts, ScanError> {
+    let mut decoder = Decoder::new(blob, limits).map_err(ScanError::Source)?;
+    let scan = LayerScan::new(digest, compressed_bytes, limits, observer);
+    let facts = scan.read_archive(BufReader::with_capacity(HEAD_BYTES * 16, &mut decoder))?;
+    if let Some(mut rest) = decoder.into_source() {
+        io::copy(&mut rest, &mut io::sink()).map_err(ScanError::Source)?;
+    }
+    Ok(facts)
+}
+
+/// The looking at one layer: plain bytes in, facts out.
+pub struct LayerScan<'a> {
+    layer: LayerFacts,
+    limits: &'a Limits,
+    observer: &'a mut dyn Observer,
+    counts: Vec<usize>,
+    content: Vec<u8>,
+}
+
+impl<'a> LayerScan<'a> {
+    /// A scan that has seen nothing yet.
+    pub fn new(
+        digest: &Digest,
+        compressed_bytes: u64,
+        limits: &'a Limits,
+        observer: &'a mut dyn Observer,
+    ) -> Self {
+        Self {
+            layer: LayerFacts::empty(digest.clone(), compressed_bytes),
+            limits,
+            observer,
+            counts: vec![0; RULES.len()],
+            content: Vec::with_capacity(HEAD_BYTES),
+        }
+    }
+
+    /// Reads a tar archive to its end, or to where it is damaged, which is a fact and no error.
+    pub fn read_archive(mut self, plain: impl BufRead) -> Result<LayerFacts, ScanError> {
+        match self.read_members(plain) {
+            Ok(()) => Ok(self.layer),
+            Err(Ending::Stopped) => Err(ScanError::Stopped),
+            Err(Ending::Failure(Failure::Source(error))) => Err(ScanError::Source(error)),
+            Err(Ending::Failure(Failure::Content(defect))) => {
+                self.record_defect(&defect)?;
+                Ok(self.layer)
+            }
+        }
+    }
+
+    fn read_members(&mut self, plain: impl BufRead) -> Result<(), Ending> {
+        let mut archive = Archive::new(plain, self.limits);
+        while let Some(member) = archive.next_member()? {
+            self.member(&mut archive, &member)?;
+        }
+        Ok(())
+    }
+
+    fn record_defect(&mut self, found: &ContentDefect) -> Result<(), ScanError> {
+        self.layer.facts.push(unreadable_layer::defect(found.defect, &found.detail));
+        let known = self.layer.facts.len() - 1;
+        match self.observer.observe(&self.layer, known) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(ScanError::Stopped),
+        }
+    }
+
+    fn member(
+        &mut self,
+        archive: &mut Archive<impl BufRead>,
+        member: &Member,
+    ) -> Result<(), Ending> {
+        let known = self.layer.facts.len();
+        if let Some((defect, detail)) = &member.disagreement {
+            self.layer.facts.push(unreadable_layer::defect(*defect, detail));
+        }
+        let raw = String::from_utf8_lossy(&member.path);
+        let path = clean_path(&raw).unwrap_or_else(|| {
+            let detail = "an entry whose path has `..`";
+            self.layer.facts.push(unreadable_layer::defect(Defect::PathEscape, detail));
+            clean_path(&raw.replace("..", "")).unwrap_or_default()
+        });
+        let link = member.link.as_deref().map(String::from_utf8_lossy);
+        let listed = listed_kind(member, &path);
+        self.layer.listing.push(&listed.1, listed.0, member.size);
+        self.layer.unpacked_bytes = self.layer.unpacked_bytes.saturating_add(member.size);
+        // A whiteout with content is still bytes that can be pulled: look at it as a file.
+        let kind = if member.size > 0 { EntryKind::File } else { listed.0 };
+        let entry = Entry { path: &path, kind, size: member.size, link: link.as_deref() };
+        self.look(archive, &entry)?;
+        if self.layer.facts.len() > known && self.observer.observe(&self.layer, known).is_break() {
+            return Err(Ending::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Shows an entry to the rules: the head to all, more to those who ask.
+    fn look(
+        &mut self,
+        archive: &mut Archive<impl BufRead>,
+        entry: &Entry<'_>,
+    ) -> Result<(), Ending> {
+        self.content.clear();
+        self.fill(archive, HEAD_BYTES)?;
+        let mut wants = [Want::Nothing; RULES.len()];
+        let mut whole = false;
+        for (want, rule) in wants.iter_mut().zip(RULES) {
+            *want = rule.want(entry, &self.content);
+            whole |= *want == Want::Whole;
+        }
+        if whole {
+            self.fill(archive, usize::try_from(self.limits.text_bytes).unwrap_or(usize::MAX))?;
+        }
+        for (index, (want, rule)) in wants.iter().zip(RULES).enumerate() {
+            let content = match want {
+                Want::Nothing => continue,
+                Want::Head => self.content.get(..HEAD_BYTES).unwrap_or(&self.content),
+                Want::Whole => &self.content,
+            };
+            let before = self.layer.facts.len();
+            rule.look(entry, content, self.limits, &mut self.layer.facts);
+            self.cap_facts(index, *rule, before)?;
+        }
+        // One large text must not keep its memory for the rest of the layer.
+        self.content.shrink_to(1 << 20);
+        Ok(())
+    }
+
+    fn cap_facts(&mut self, index: usize, rule: &dyn Rule, before: usize) -> Result<(), Ending> {
+        let Some(count) = self.counts.get_mut(index) else { return Ok(()) };
+        *count += self.layer.facts.len() - before;
+        let limit = self.limits.facts_per_rule;
+        if *count <= limit {
+            return Ok(());
+        }
+        self.layer.facts.truncate(self.layer.facts.len() - (*count - limit));
+        let detail = format!("more than {limit} facts for the rule {}", rule.meta().id);
+        Err(Failure::Content(ContentDefect { defect: Defect::TooManyFacts, detail }).into())
+    }
+
+    /// Reads content of the current member until `most` bytes are there or it ends.
+    fn fill(&mut self, archive: &mut Archive<impl BufRead>, most: usize) -> Result<(), Ending> {
+        const STEP: usize = 64 * 1024;
+        while self.content.len() < most {
+            let start = self.content.len();
+            self.content.resize(most.min(start + STEP), 0);
+            let room = self.content.get_mut(start..).unwrap_or_default();
+            let count = archive.read_content(room);
+            self.content.truncate(start + count.as_ref().copied().unwrap_or(0));
+            if count? == 0 {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why the walk over the members ended before the archive did.
+enum Ending {
+    Stopped,
+    Failure(Failure),
+}
+
+impl From<Failure> for Ending {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// Kind and path under which a member is listed: whiteouts by what they delete.
+fn listed_kind(member: &Member, path: &str) -> (EntryKind, String) {
+    let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+    if name == OPAQUE_NAME {
+        return (EntryKind::Opaque, parent.to_owned());
+    }
+    if let Some(deleted) = name.strip_prefix(WHITEOUT_PREFIX) {
+        let deleted =
+            if parent.is_empty() { deleted.to_owned() } else { format!("{parent}/{deleted}") };
+        return (EntryKind::Whiteout, deleted);
+    }
+    let kind = match member.kind {
+        // Go reads an old-style regular entry whose name ends with a slash as a directory.
+        EntryType::Regular if member.size == 0 && member.path.ends_with(b"/") => {
+            EntryKind::Directory
+        }
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => EntryKind::File,
+        EntryType::Directory => EntryKind::Directory,
+        EntryType::Symlink => EntryKind::Symlink,
+        EntryType::Link => EntryKind::HardLink,
+        _ => EntryKind::Special,
+    };
+    (kind, path.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

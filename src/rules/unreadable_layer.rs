@@ -1,6 +1,6 @@
 //! Stub.
 use super::{Meta, Rule, Seen, Settings};
-use crate::model::{Finding, Level, RuleId};
+use crate::model::{Fact, Finding, Level, RuleId};
 
 /// Stub.
 pub struct UnreadableLayer;
@@ -19,4 +19,28 @@ impl Rule for UnreadableLayer {
     fn judge(&self, _seen: &Seen<'_>, _settings: &Settings) -> Vec<Finding> {
         Vec::new()
     }
+}
+
+/// Stub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "stub")]
+pub enum Defect {
+    Truncated,
+    NotATar,
+    DecompressionFailed,
+    TrailingData,
+    HeaderDisagreement,
+    PathEscape,
+    SparseEntry,
+    BombRatio,
+    TooManyBytes,
+    TooManyEntries,
+    TooManyFacts,
+    PathTooLong,
+    DigestMismatch,
+}
+
+/// Stub.
+pub fn defect(defect: Defect, detail: &str) -> Fact {
+    Fact::new(ID, &format!("{defect:?}"), "", 0).with("detail", detail)
 }

@@ -1,1 +1,536 @@
-//! The tar archive of a layer as entries.
+//! The tar archive of a layer, member by member, as containerd's reader (Go's `archive/tar`)
+//! sees it. Header fields are decoded by the `tar` crate; the walk over members is ours, because
+//! extension headers must be capped, and wherever readers are known to disagree (CVE-2025-62518,
+//! CVE-2026-33055, GHSA-3pv8-6f4r-ffg2) the layer gets a defect instead of one reader's opinion.
+
+use std::io::{self, BufRead, Read};
+
+use tar::{EntryType, Header};
+
+use super::Limits;
+use super::decompress::{ContentDefect, Failure};
+use crate::rules::unreadable_layer::Defect;
+
+const BLOCK: usize = 512;
+/// Most bytes of one extension header (PAX records, long names). Go caps at 1 MiB too.
+const MAX_EXTENSION_BYTES: u64 = 1 << 20;
+
+/// One member of the archive, its extensions applied. Names are raw bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Name, uncleaned.
+    pub path: Vec<u8>,
+    /// Link target.
+    pub link: Option<Vec<u8>>,
+    /// Type flag.
+    pub kind: EntryType,
+    /// Bytes of content that follow.
+    pub size: u64,
+    /// Where readers disagree about this member.
+    pub disagreement: Option<(Defect, String)>,
+}
+
+/// Walks the members of an archive.
+pub struct Archive<R> {
+    source: R,
+    limits: Limits,
+    /// Content of the current member that was not read yet, then its padding.
+    content_left: u64,
+    padding_left: u64,
+    members: u64,
+}
+
+#[derive(Default)]
+struct Extensions {
+    pax: Vec<(Vec<u8>, Vec<u8>)>,
+    long_name: Option<Vec<u8>>,
+    long_link: Option<Vec<u8>>,
+}
+
+impl Extensions {
+    /// The last value of a PAX key, as POSIX has it.
+    fn pax(&self, key: &str) -> Option<&[u8]> {
+        self.pax.iter().rev().find(|(name, _)| name == key.as_bytes()).map(|(_, value)| &value[..])
+    }
+}
+
+impl<R: BufRead> Archive<R> {
+    /// An archive read from plain bytes.
+    pub fn new(source: R, limits: &Limits) -> Self {
+        Self { source, limits: limits.clone(), content_left: 0, padding_left: 0, members: 0 }
+    }
+
+    /// The next member; what is left of the one before is skipped. `None` at the end.
+    pub fn next_member(&mut self) -> Result<Option<Member>, Failure> {
+        self.skip(self.content_left.saturating_add(self.padding_left))?;
+        (self.content_left, self.padding_left) = (0, 0);
+        let mut extensions = Extensions::default();
+        loop {
+            let Some(header) = self.header()? else { return Ok(None) };
+            let size = header.entry_size().map_err(|_| self.damaged("unreadable size"))?;
+            match header.entry_type() {
+                EntryType::XHeader => extensions.pax = self.pax_records(size)?,
+                EntryType::XGlobalHeader => self.global_header(size)?,
+                EntryType::GNULongName => extensions.long_name = Some(self.long_name(size)?),
+                EntryType::GNULongLink => extensions.long_link = Some(self.long_name(size)?),
+                _ => return self.member(&header, size, &extensions).map(Some),
+            }
+        }
+    }
+
+    /// Reads content of the current member; 0 at its end.
+    pub fn read_content(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let most = usize::try_from(self.content_left).unwrap_or(usize::MAX).min(buffer.len());
+        let Some(buffer) = buffer.get_mut(..most).filter(|buffer| !buffer.is_empty()) else {
+            return Ok(0);
+        };
+        let count = self.source.read(buffer)?;
+        if count == 0 {
+            return Err(self.truncated());
+        }
+        self.content_left -= u64::try_from(count).unwrap_or(self.content_left);
+        Ok(count)
+    }
+
+    fn member(
+        &mut self,
+        header: &Header,
+        header_size: u64,
+        extensions: &Extensions,
+    ) -> Result<Member, Failure> {
+        self.members += 1;
+        if self.members > self.limits.entries {
+            let limit = self.limits.entries;
+            return Err(content(Defect::TooManyEntries, format!("more than {limit} entries")));
+        }
+        let mut disagreement = disagreements(header, header_size, extensions);
+        let kind = header.entry_type();
+        let size = match extensions.pax("size") {
+            Some(text) => number(text).ok_or_else(|| self.damaged("unreadable PAX size"))?,
+            None => header_size,
+        };
+        if kind == EntryType::GNUSparse {
+            self.sparse_map(header)?;
+        }
+        // Go's reader takes these to have no content, whatever their size field says.
+        let size = if is_header_only(kind) {
+            if size != 0 {
+                disagreement.get_or_insert((
+                    Defect::HeaderDisagreement,
+                    format!("a link, directory or device claims {size} bytes of content"),
+                ));
+            }
+            0
+        } else {
+            size
+        };
+        self.content_left = size;
+        self.padding_left = padding(size);
+        let path = extensions
+            .long_name
+            .clone()
+            .or_else(|| extensions.pax("path").map(<[u8]>::to_vec))
+            .unwrap_or_else(|| header.path_bytes().into_owned());
+        let link = extensions
+            .long_link
+            .clone()
+            .or_else(|| extensions.pax("linkpath").map(<[u8]>::to_vec))
+            .or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
+        if u64::try_from(path.len()).unwrap_or(u64::MAX) > self.limits.path_bytes {
+            let limit = self.limits.path_bytes;
+            disagreement
+                .get_or_insert((Defect::PathTooLong, format!("a path of more than {limit} bytes")));
+        }
+        Ok(Member { path, link, kind, size, disagreement })
+    }
+
+    /// The next header block; `None` at the archive's end, behind which only zeros may follow.
+    fn header(&mut self) -> Result<Option<Header>, Failure> {
+        let mut header = Header::new_old();
+        let block = header.as_mut_bytes();
+        let mut filled = 0;
+        while let Some(rest) = block.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.source.read(rest) {
+                Ok(0) if filled == 0 => return Ok(None),
+                Ok(0) => return Err(self.truncated()),
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if block.iter().all(|byte| *byte == 0) {
+            self.only_zeros_follow()?;
+            return Ok(None);
+        }
+        if checksum_matches(&header) { Ok(Some(header)) } else { Err(self.damaged("bad checksum")) }
+    }
+
+    fn only_zeros_follow(&mut self) -> Result<(), Failure> {
+        loop {
+            let ahead = self.source.fill_buf()?;
+            if ahead.is_empty() {
+                return Ok(());
+            }
+            if ahead.iter().any(|byte| *byte != 0) {
+                return Err(content(
+                    Defect::TrailingData,
+                    "data follows the end of the archive".into(),
+                ));
+            }
+            let count = ahead.len();
+            self.source.consume(count);
+        }
+    }
+
+    fn skip(&mut self, mut count: u64) -> Result<(), Failure> {
+        while count > 0 {
+            let ahead = self.source.fill_buf()?;
+            if ahead.is_empty() {
+                return Err(self.truncated());
+            }
+            let step = ahead.len().min(usize::try_from(count).unwrap_or(usize::MAX));
+            self.source.consume(step);
+            count -= u64::try_from(step).unwrap_or(count);
+        }
+        Ok(())
+    }
+
+    /// Content of an extension header, whole, with its padding skipped.
+    fn extension(&mut self, size: u64) -> Result<Vec<u8>, Failure> {
+        if size > MAX_EXTENSION_BYTES {
+            return Err(content(
+                Defect::PathTooLong,
+                format!("an extension header of {size} bytes (limit {MAX_EXTENSION_BYTES})"),
+            ));
+        }
+        let mut bytes = Vec::new();
+        self.source.by_ref().take(size).read_to_end(&mut bytes)?;
+        if u64::try_from(bytes.len()).unwrap_or(0) < size {
+            return Err(self.truncated());
+        }
+        self.skip(padding(size))?;
+        Ok(bytes)
+    }
+
+    fn pax_records(&mut self, size: u64) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Failure> {
+        let bytes = self.extension(size)?;
+        parse_pax(&bytes).ok_or_else(|| self.damaged("malformed PAX record"))
+    }
+
+    /// Go ignores global headers, others apply them.
+    fn global_header(&mut self, size: u64) -> Result<(), Failure> {
+        let records = self.pax_records(size)?;
+        let applies = |key: &[u8]| matches!(key, b"path" | b"linkpath" | b"size");
+        if records.iter().any(|(key, _)| applies(key)) {
+            return Err(content(
+                Defect::HeaderDisagreement,
+                "a global header sets names or sizes".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn long_name(&mut self, size: u64) -> Result<Vec<u8>, Failure> {
+        let mut name = self.extension(size)?;
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        name.truncate(end);
+        Ok(name)
+    }
+
+    /// Skips the further blocks of an old GNU sparse map.
+    fn sparse_map(&mut self, header: &Header) -> Result<(), Failure> {
+        const IS_EXTENDED_AT: usize = 504;
+        let mut more = header.as_gnu().is_some_and(tar::GnuHeader::is_extended);
+        while more {
+            let mut block = [0; BLOCK];
+            self.source.read_exact(&mut block)?;
+            more = block.get(IS_EXTENDED_AT).is_some_and(|flag| *flag == 1);
+        }
+        Ok(())
+    }
+
+    fn truncated(&self) -> Failure {
+        if self.members == 0 {
+            return self.damaged("it ends inside its first header");
+        }
+        content(Defect::Truncated, format!("the archive ends inside entry {}", self.members))
+    }
+
+    /// Unreadable from here on. At the very start it is no archive at all.
+    fn damaged(&self, what: &str) -> Failure {
+        if self.members == 0 {
+            content(Defect::NotATar, format!("the content is no tar archive: {what}"))
+        } else {
+            content(Defect::Truncated, format!("{what} after {} entries", self.members))
+        }
+    }
+}
+
+fn content(defect: Defect, detail: String) -> Failure {
+    Failure::Content(ContentDefect { defect, detail })
+}
+
+fn padding(size: u64) -> u64 {
+    let block = u64::try_from(BLOCK).unwrap_or(512);
+    (block - size % block) % block
+}
+
+/// Types without content in Go's reader (`isHeaderOnly`).
+fn is_header_only(kind: EntryType) -> bool {
+    matches!(
+        kind,
+        EntryType::Link
+            | EntryType::Symlink
+            | EntryType::Char
+            | EntryType::Block
+            | EntryType::Directory
+            | EntryType::Fifo
+    )
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// What two honest readers could see differently in one member.
+fn disagreements(
+    header: &Header,
+    header_size: u64,
+    extensions: &Extensions,
+) -> Option<(Defect, String)> {
+    let disagreement = |detail: String| Some((Defect::HeaderDisagreement, detail));
+    if let Some(size) = extensions.pax("size").and_then(number)
+        && header_size != 0
+        && header_size != size
+    {
+        return disagreement(format!("PAX says {size} bytes, the header {header_size}"));
+    }
+    if let (Some(long), Some(pax)) = (&extensions.long_name, extensions.pax("path"))
+        && long.as_slice() != pax
+    {
+        return disagreement("PAX and GNU long name give two names".into());
+    }
+    if extensions.pax.iter().any(|(key, value)| key == b"path" && value.contains(&0)) {
+        return disagreement("a PAX name holds a NUL".into());
+    }
+    let sparse = |(key, _): &(Vec<u8>, Vec<u8>)| key.starts_with(b"GNU.sparse.");
+    if header.entry_type() == EntryType::GNUSparse || extensions.pax.iter().any(sparse) {
+        return Some((Defect::SparseEntry, "a sparse entry".into()));
+    }
+    None
+}
+
+/// Checksum as unsigned bytes (POSIX) or signed ones (old Sun tar); Go takes both.
+fn checksum_matches(header: &Header) -> bool {
+    const FIELD: std::ops::Range<usize> = 148..156;
+    let Ok(stored) = header.cksum() else { return false };
+    let byte_at = |(index, byte): (usize, &u8)| if FIELD.contains(&index) { b' ' } else { *byte };
+    let bytes = || header.as_bytes().iter().enumerate().map(byte_at);
+    let unsigned: u32 = bytes().map(u32::from).sum();
+    let signed: i32 = bytes().map(|byte| i32::from(byte.cast_signed())).sum();
+    stored == unsigned || i32::try_from(stored) == Ok(signed)
+}
+
+/// PAX records, `<length> <key>=<value>\n` each. By length, because values (extended attributes)
+/// are binary and may hold newlines.
+fn parse_pax(mut bytes: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut records = Vec::new();
+    while !bytes.is_empty() {
+        let space = bytes.iter().position(|byte| *byte == b' ')?;
+        let length = usize::try_from(number(bytes.get(..space)?)?).ok()?;
+        let (record, rest) = bytes.split_at_checked(length)?;
+        let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
+        let equals = record.iter().position(|byte| *byte == b'=')?;
+        records.push((record.get(..equals)?.to_vec(), record.get(equals + 1..)?.to_vec()));
+        bytes = rest;
+    }
+    Some(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A raw header with a right checksum.
+    fn header(name: &str, kind: u8, size: u64) -> Header {
+        let mut header = Header::new_gnu();
+        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(EntryType::new(kind));
+        header.set_size(size);
+        header.set_cksum();
+        header
+    }
+
+    fn raw(header: &Header, content: &[u8]) -> Vec<u8> {
+        let mut bytes = header.as_bytes().to_vec();
+        bytes.extend_from_slice(content);
+        bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
+        bytes
+    }
+
+    fn file(name: &str, content: &[u8]) -> Vec<u8> {
+        raw(&header(name, b'0', content.len().try_into().unwrap()), content)
+    }
+
+    fn pax(records: &[(&str, &str)]) -> Vec<u8> {
+        let body: String = records
+            .iter()
+            .map(|(key, value)| {
+                let rest = format!(" {key}={value}\n");
+                let mut length = rest.len() + 1;
+                while format!("{length}{rest}").len() != length {
+                    length += 1;
+                }
+                format!("{length}{rest}")
+            })
+            .collect();
+        raw(&header("pax", b'x', body.len().try_into().unwrap()), body.as_bytes())
+    }
+
+    fn long_name(name: &str) -> Vec<u8> {
+        let body = format!("{name}\0");
+        raw(&header("././@LongLink", b'L', body.len().try_into().unwrap()), body.as_bytes())
+    }
+
+    fn end() -> Vec<u8> {
+        vec![0; 2 * BLOCK]
+    }
+
+    fn walk_with(bytes: &[u8], limits: &Limits) -> Result<Vec<(Member, Vec<u8>)>, Failure> {
+        let mut archive = Archive::new(bytes, limits);
+        let mut members = Vec::new();
+        while let Some(member) = archive.next_member()? {
+            let mut content = vec![0; 100_000];
+            let count = archive.read_content(&mut content)?;
+            content.truncate(count);
+            members.push((member, content));
+        }
+        Ok(members)
+    }
+
+    fn walk(bytes: &[u8]) -> Result<Vec<(Member, Vec<u8>)>, Failure> {
+        walk_with(bytes, &Limits::default())
+    }
+
+    fn names(bytes: &[u8]) -> Vec<String> {
+        walk(bytes)
+            .unwrap()
+            .iter()
+            .map(|(member, _)| String::from_utf8_lossy(&member.path).into_owned())
+            .collect()
+    }
+
+    fn defect(bytes: &[u8]) -> Defect {
+        match walk(bytes) {
+            Err(Failure::Content(content)) => content.defect,
+            Ok(members) => members.iter().find_map(|(m, _)| m.disagreement.clone()).unwrap().0,
+            other @ Err(_) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn reads_plain_members_with_padding() {
+        let archive = [file("a", b"hello"), file("b", &[1; 512]), file("c", b""), end()].concat();
+        let members = walk(&archive).unwrap();
+        let contents: Vec<_> = members.iter().map(|(_, content)| content.len()).collect();
+        assert_eq!(contents, [5, 512, 0]);
+        assert_eq!(names(&archive), ["a", "b", "c"]);
+        // No end marker at all, as old builders left it, and an archive of nothing.
+        assert_eq!(names(&file("a", b"hello")), ["a"]);
+        assert!(names(&[]).is_empty());
+        assert!(names(&end()).is_empty());
+    }
+
+    #[test]
+    fn applies_extensions() {
+        let table = [
+            ([pax(&[("path", "p/long")]), file("short", b"")].concat(), "p/long"),
+            ([long_name("g/long"), file("short", b"")].concat(), "g/long"),
+            (
+                [pax(&[("SCHILY.xattr.security.capability", "a\nb=c\n")]), file("s", b"")].concat(),
+                "s",
+            ),
+            (
+                [pax(&[("comment", "x")]), pax(&[("path", "second")]), file("s", b"")].concat(),
+                "second",
+            ),
+        ];
+        for (archive, name) in table {
+            assert_eq!(names(&archive), [name]);
+            assert_eq!(walk(&archive).unwrap()[0].0.disagreement, None);
+        }
+        let big = [pax(&[("size", "5")]), raw(&header("f", b'0', 0), b"hello"), file("n", b"")];
+        let members = walk(&big.concat()).unwrap();
+        assert_eq!((members[0].1.as_slice(), members.len()), (&b"hello"[..], 2));
+    }
+
+    #[test]
+    fn disagreeing_headers_are_defects() {
+        // CVE-2026-33055: PAX size against a non-zero header size.
+        let sizes = [pax(&[("size", "0")]), file("a", &[0; 512])].concat();
+        let names = [pax(&[("path", "a")]), long_name("b"), file("c", b"")].concat();
+        let global = raw(&header("g", b'g', 10), b"10 path=x\n");
+        let hard_link = raw(&header("h", b'1', 512), &file("hidden", b""));
+        let sparse = [pax(&[("GNU.sparse.major", "1")]), file("s", b"")].concat();
+        let table = [
+            (sizes, Defect::HeaderDisagreement),
+            (names, Defect::HeaderDisagreement),
+            (global, Defect::HeaderDisagreement),
+            (hard_link, Defect::HeaderDisagreement),
+            (sparse, Defect::SparseEntry),
+            (raw(&header("s", b'S', 0), b""), Defect::SparseEntry),
+            ([file("a", b""), end(), file("hidden", b"")].concat(), Defect::TrailingData),
+            ([file("a", b""), vec![0; BLOCK], file("hidden", b"")].concat(), Defect::TrailingData),
+        ];
+        for (archive, expected) in table {
+            assert_eq!(defect(&archive), expected);
+        }
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let whole = [file("a", b"hello"), file("b", &[7; 900])].concat();
+        assert_eq!(defect(&whole[..700]), Defect::Truncated);
+        assert_eq!(defect(&whole[..1600]), Defect::Truncated);
+        assert_eq!(defect(b"GGUF is no tar archive"), Defect::NotATar);
+        assert_eq!(defect(&[b'x'; 600]), Defect::NotATar);
+        let mut later = whole.clone();
+        later[1030] ^= 1;
+        assert_eq!(defect(&later), Defect::Truncated);
+    }
+
+    #[test]
+    fn caps_are_exact() {
+        let archive = [file("a", b""), file("b", b""), end()].concat();
+        let limits = |entries| Limits { entries, ..Limits::default() };
+        assert!(walk_with(&archive, &limits(3)).is_ok());
+        assert!(walk_with(&archive, &limits(2)).is_ok());
+        assert!(walk_with(&archive, &limits(1)).is_err());
+
+        let named = |bytes: usize| [long_name(&"n".repeat(bytes)), file("x", b"")].concat();
+        for (bytes, flagged) in [(4095, false), (4096, false), (4097, true), (100_000, true)] {
+            let member = walk(&named(bytes)).unwrap().remove(0).0;
+            assert_eq!(member.disagreement.is_some(), flagged, "{bytes}");
+        }
+        let over = usize::try_from(MAX_EXTENSION_BYTES).unwrap();
+        assert!(walk(&named(over - 1)).is_ok());
+        assert_eq!(defect(&named(over)), Defect::PathTooLong);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..3000)) {
+            let _ = walk(&bytes);
+        }
+
+        #[test]
+        fn never_panics_on_mutations(at in 0_usize..3000, value: u8) {
+            let mut archive =
+                [pax(&[("path", "p")]), file("a", b"hello"), long_name("x"), file("b", &[7; 900]), end()].concat();
+            if let Some(byte) = archive.get_mut(at) {
+                *byte = value;
+            }
+            let _ = walk(&archive);
+        }
+    }
+}

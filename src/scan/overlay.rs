@@ -1,17 +1,82 @@
-//! What the final image shows of its layers: whiteouts, opaque directories, replaced files.
+//! What the final image shows of its layers: whiteouts, opaque directories, replaced files
+//! (OCI image-spec layer.md). Built for the paths of recorded facts only, in one pass over the
+//! listings, because those are all that anybody asks about.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::model::EntryKind;
 use crate::rules::{Fate, Seen};
 
-/// Stub.
-pub struct Overlay;
+/// What the layers do to the paths that matter.
+#[derive(Debug, Default)]
+pub struct Overlay {
+    /// Per path: `(layer, kind)` of every entry there, base layer first.
+    events: HashMap<String, Vec<(usize, EntryKind)>>,
+}
 
 impl Overlay {
-    /// Stub.
-    pub fn of(_seen: &Seen<'_>) -> Self {
-        Self
+    /// Reads the listings for the paths of all facts.
+    pub fn of(seen: &Seen<'_>) -> Self {
+        let mut wanted = HashSet::new();
+        for (_, facts) in seen.layers() {
+            for fact in facts.into_iter().flat_map(|facts| &facts.facts) {
+                wanted.extend(ancestry(&fact.path));
+            }
+        }
+        let mut overlay = Self::default();
+        if wanted.is_empty() {
+            return overlay;
+        }
+        for (layer, facts) in seen.layers() {
+            for listed in facts.into_iter().flat_map(|facts| facts.listing.iter()) {
+                if wanted.contains(listed.path.as_str()) {
+                    overlay.events.entry(listed.path).or_default().push((layer.index, listed.kind));
+                }
+            }
+        }
+        overlay
     }
 
-    /// Stub.
-    pub fn fate(&self, _index: usize, _path: &str) -> Fate {
-        Fate::Visible
+    /// What becomes of the entry at `path` of layer `index`.
+    pub fn fate(&self, index: usize, path: &str) -> Fate {
+        ancestry(path)
+            .flat_map(|part| {
+                self.events
+                    .get(part)
+                    .into_iter()
+                    .flatten()
+                    .filter(|(by, _)| *by > index)
+                    .filter_map(move |(by, kind)| effect(*kind, part == path, *by))
+            })
+            .min_by_key(|(by, _)| *by)
+            .map_or(Fate::Visible, |(_, fate)| fate)
     }
+}
+
+/// What an entry of a later layer does: to the path itself, or to all below a parent of it.
+fn effect(kind: EntryKind, is_path_itself: bool, by: usize) -> Option<(usize, Fate)> {
+    let fate = match kind {
+        EntryKind::Whiteout => Fate::Deleted { by },
+        // An opaque marker hides what is *in* the directory, not the directory.
+        EntryKind::Opaque if !is_path_itself => Fate::Deleted { by },
+        EntryKind::Opaque => return None,
+        EntryKind::Directory if !is_path_itself => return None,
+        EntryKind::Directory
+        | EntryKind::File
+        | EntryKind::Symlink
+        | EntryKind::HardLink
+        | EntryKind::Special => Fate::Overwritten { by },
+    };
+    Some((by, fate))
+}
+
+/// The path and all its parents up to the root, which is the empty path.
+fn ancestry(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| {
+        if path.is_empty() {
+            None
+        } else {
+            Some(path.rsplit_once('/').map_or("", |(parent, _)| parent))
+        }
+    })
 }
