@@ -1,1 +1,345 @@
-//! The story: a subject becomes a verdict.
+//! The story: a subject becomes a verdict. Resolve, look up, read what is unknown, judge; and
+//! answer as soon as a denial is certain. Decides nothing itself (that is `judge`) and knows no
+//! protocol (that is `receive` and `answer`).
+
+mod flight;
+
+mod known;
+
+mod learned;
+
+mod pipeline;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use self::flight::{Arrival, Flight, Flights, Landing, Ticket};
+use self::known::Known;
+use self::learned::{Learned, certainty};
+use self::pipeline::{ReadError, read_layer};
+use crate::judge::Question;
+use crate::metrics::{LayerResult, Metrics, Phase};
+use crate::model::{Cause, Descriptor, Image, LayerFacts, Reference, Undecided, Verdict};
+use crate::registry::{FetchError, SharedRegistry};
+use crate::resolve::{Resolved, resolve};
+use crate::rules::unreadable_layer::{self, Defect};
+use crate::scan::Limits;
+use crate::store::SharedStore;
+
+/// What an inspector works with.
+pub struct Parts {
+    /// Where images are read from.
+    pub registry: SharedRegistry,
+    /// What outlives the process.
+    pub store: SharedStore,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Caps on a layer.
+    pub limits: Limits,
+    /// Layers read at the same time.
+    pub concurrency: usize,
+    /// Longest time for one layer, waiting for a turn not included.
+    pub layer_timeout: Duration,
+}
+
+/// Takes questions and yields verdicts. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Inspector(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    known: Known,
+    flights: Flights,
+    turns: Semaphore,
+    tasks: TaskTracker,
+}
+
+impl Inspector {
+    /// An inspector that knows nothing yet but what is in the store.
+    pub fn new(parts: Parts) -> Self {
+        let known = Known::new(Arc::clone(&parts.store), parts.limits.profile());
+        let turns = Semaphore::new(parts.concurrency.max(1));
+        let tasks = TaskTracker::new();
+        Self(Arc::new(Inner { parts, known, flights: Flights::default(), turns, tasks }))
+    }
+
+    /// Waits for work that goes on without a caller. Call it last.
+    pub async fn finish(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    /// Judges one subject. Always answers; what could not be learned until `deadline` is
+    /// undecided, while the work goes on and its result is kept.
+    pub async fn inspect(&self, question: &Question, deadline: Option<Instant>) -> Verdict {
+        let started = Instant::now();
+        let mut verdict = match self.resolve(question, deadline).await {
+            Ok((resolved, bytes_read)) => {
+                let mut learned = Learned::default();
+                learned.stats.bytes_read = bytes_read;
+                self.inspect_images(question, &resolved, deadline, learned).await
+            }
+            Err(undecided) => question.judge(None, &[], vec![undecided]),
+        };
+        verdict.stats.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        verdict
+    }
+
+    /// The images of a subject, and the bytes it took to learn them. Runs as a task of its own:
+    /// a caller that runs out of time must not undo what is half done.
+    async fn resolve(
+        &self,
+        question: &Question,
+        deadline: Option<Instant>,
+    ) -> Result<(Arc<Resolved>, u64), Undecided> {
+        let inner = Arc::clone(&self.0);
+        let reference = question.reference.clone();
+        let task = self.0.tasks.spawn(async move {
+            let started = Instant::now();
+            let resolved = inner.resolve(&reference).await;
+            inner.parts.metrics.phase(Phase::Resolve, started.elapsed());
+            resolved
+        });
+        match until(deadline, task).await {
+            Some(Ok(resolved)) => resolved.map_err(Undecided::from),
+            Some(Err(_)) => Err(Undecided::new(Cause::Overloaded, "resolving broke off")),
+            None => Err(Undecided::new(Cause::Deadline, "time ran out while resolving the image")),
+        }
+    }
+
+    async fn inspect_images(
+        &self,
+        question: &Question,
+        resolved: &Resolved,
+        deadline: Option<Instant>,
+        mut learned: Learned,
+    ) -> Verdict {
+        let images = resolved.wanted(&question.policy.platforms);
+        if !learned.is_denied(question, &images) {
+            let missing = self.look_up(&images, &mut learned).await;
+            if !missing.is_empty() && !learned.is_denied(question, &images) {
+                self.read(question, &images, missing, deadline, &mut learned).await;
+            }
+        }
+        let started = Instant::now();
+        let undecided = std::mem::take(&mut learned.undecided);
+        let mut verdict =
+            question.judge(Some(resolved.digest.clone()), &learned.judgeable(&images), undecided);
+        self.0.parts.metrics.phase(Phase::Judge, started.elapsed());
+        verdict.stats = learned.stats;
+        verdict
+    }
+
+    /// Takes what is known of the layers; gives the others, smallest first.
+    async fn look_up(&self, images: &[&Image], learned: &mut Learned) -> Vec<Descriptor> {
+        let mut missing: Vec<Descriptor> = Vec::new();
+        for blob in images.iter().flat_map(|image| &image.manifest.layers) {
+            let is_repeated = learned.layers.contains_key(&blob.digest)
+                || missing.iter().any(|other| other.digest == blob.digest);
+            if is_repeated {
+                continue;
+            }
+            if let Some(facts) = self.0.known.layer(&blob.digest).await {
+                learned.stats.layers_cached += 1;
+                self.0.parts.metrics.layer(LayerResult::Cached);
+                learned.layers.insert(blob.digest.clone(), facts);
+            } else {
+                missing.push(blob.clone());
+            }
+        }
+        missing.sort_by_key(|blob| blob.size);
+        missing
+    }
+
+    /// Reads the missing layers until all are known, a denial is certain or time is up.
+    async fn read(
+        &self,
+        question: &Question,
+        images: &[&Image],
+        missing: Vec<Descriptor>,
+        deadline: Option<Instant>,
+        learned: &mut Learned,
+    ) {
+        let shared = Arc::new(question.clone());
+        let mut tickets = Vec::new();
+        let mut arrivals = FuturesUnordered::new();
+        let mut board = |blob: Descriptor, arrivals: &FuturesUnordered<_>| {
+            let (ticket, arrival) = self.join(&shared, images, &blob);
+            tickets.push((blob.clone(), ticket.clone()));
+            arrivals.push(arrive(blob, ticket, arrival));
+        };
+        for blob in missing {
+            board(blob, &arrivals);
+        }
+        loop {
+            match until(deadline, arrivals.next()).await {
+                Some(Some((blob, _, None))) => board(blob, &arrivals),
+                Some(Some((blob, ticket, Some(landing)))) => {
+                    learned.land(&blob, &ticket, landing);
+                    if learned.is_denied(question, images) {
+                        // Nobody here needs the other layers any more.
+                        return tickets.iter().for_each(|(_, ticket)| ticket.release());
+                    }
+                }
+                Some(None) => return,
+                None => return learned.out_of_time(&tickets),
+            }
+        }
+    }
+
+    /// Joins the reading of one layer, or starts it.
+    fn join(
+        &self,
+        question: &Arc<Question>,
+        images: &[&Image],
+        blob: &Descriptor,
+    ) -> (Ticket, Arrival) {
+        let is_certain = certainty(question, images, blob);
+        self.0.flights.join(&blob.digest, is_certain, |flight| {
+            let inner = Arc::clone(&self.0);
+            let (reference, blob) = (question.reference.clone(), blob.clone());
+            self.0.tasks.spawn(async move { inner.fly(&reference, &blob, &flight).await });
+        })
+    }
+}
+
+impl Inner {
+    async fn resolve(&self, reference: &Reference) -> Result<(Arc<Resolved>, u64), FetchError> {
+        let mut bytes_read = 0;
+        let digest = if let Some(digest) = reference.digest() {
+            digest.clone()
+        } else {
+            let manifest = self.parts.registry.manifest(reference).await?;
+            bytes_read += u64::try_from(manifest.bytes.len()).unwrap_or(0);
+            self.bind_tag(reference, &manifest.digest).await;
+            manifest.digest
+        };
+        if let Some(known) = self.known.image(&digest).await {
+            return Ok((known, bytes_read));
+        }
+        let resolved = Arc::new(resolve(&*self.parts.registry, &reference.at(&digest)).await?);
+        bytes_read += resolved.bytes_read;
+        for image in &resolved.images {
+            self.parts.metrics.image_compressed(image.manifest.compressed_bytes());
+        }
+        self.known.save_image(&resolved).await;
+        Ok((resolved, bytes_read))
+    }
+
+    async fn bind_tag(&self, reference: &Reference, digest: &crate::model::Digest) {
+        let Some(tag) = reference.tag() else { return };
+        let now = jiff::Timestamp::now();
+        if let Err(error) = self.parts.store.bind_tag(&reference.name(), tag, digest, now).await {
+            tracing::warn!(image.reference = %reference, %error, "tag binding cannot be kept");
+        }
+    }
+
+    /// Reads one layer for all who wait, and keeps what was learned.
+    async fn fly(&self, reference: &Reference, blob: &Descriptor, flight: &Arc<Flight>) {
+        let Some((landing, is_lasting)) = self.landing(reference, blob, flight).await else {
+            return self.flights.land(&blob.digest, flight, None);
+        };
+        let lasting = match &landing {
+            Landing::Whole(facts) if is_lasting => Some(Arc::clone(facts)),
+            Landing::Whole(_) | Landing::Certain(_) | Landing::Failed(_) => None,
+        };
+        let result = if lasting.is_some() { LayerResult::Scanned } else { LayerResult::Failed };
+        self.parts.metrics.layer(result);
+        // In memory before the flight leaves the list, so that nobody starts a second one.
+        if let Some(facts) = &lasting {
+            self.known.remember_layer(facts);
+        }
+        self.flights.land(&blob.digest, flight, Some(&landing));
+        if let Some(facts) = lasting {
+            self.known.save_layer(&facts).await;
+        }
+    }
+
+    /// How the reading of one layer ends, and whether it is true for good. `None` when nobody
+    /// wanted to know any more.
+    async fn landing(
+        &self,
+        reference: &Reference,
+        blob: &Descriptor,
+        flight: &Arc<Flight>,
+    ) -> Option<(Landing, bool)> {
+        let turn = tokio::select! {
+            () = flight.cancel.cancelled() => return None,
+            turn = self.turns.acquire() => turn,
+        };
+        self.parts.metrics.scan_started();
+        let started = Instant::now();
+        let read = tokio::time::timeout(self.parts.layer_timeout, self.read(reference, blob, flight));
+        let outcome = read.await;
+        self.parts.metrics.scan_ended();
+        self.parts.metrics.phase(Phase::Scan, started.elapsed());
+        drop(turn);
+        match outcome {
+            Ok(Ok(facts)) => Some((Landing::Whole(Arc::new(facts)), true)),
+            Ok(Err(ReadError::Stopped)) => None,
+            // The registry holds something else under that digest: no runtime can pull it.
+            Ok(Err(ReadError::Fetch(FetchError::Mismatch(detail)))) => {
+                Some((Landing::Whole(Arc::new(mismatched(blob, &detail))), false))
+            }
+            Ok(Err(ReadError::Fetch(error))) => Some((Landing::Failed(error.into()), false)),
+            Err(_) => {
+                flight.cancel.cancel();
+                let detail = format!("a layer took too long to read: {}", blob.digest);
+                Some((Landing::Failed(Undecided::new(Cause::Deadline, detail)), false))
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        reference: &Reference,
+        blob: &Descriptor,
+        flight: &Arc<Flight>,
+    ) -> Result<LayerFacts, ReadError> {
+        let started = Instant::now();
+        let stream = self.parts.registry.blob(reference, blob).await.map_err(ReadError::Fetch)?;
+        self.parts.metrics.phase(Phase::Fetch, started.elapsed());
+        let (counting, telling) = (Arc::clone(flight), Arc::clone(flight));
+        let stream = stream.inspect(move |chunk| {
+            let count = chunk.as_ref().map_or(0, bytes::Bytes::len);
+            counting.bytes.fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+        });
+        let on_facts = Box::new(move |facts: &[_], known| telling.tell(facts, known));
+        let limits = self.parts.limits.clone();
+        read_layer(stream.boxed(), blob.clone(), limits, on_facts, flight.cancel.clone()).await
+    }
+}
+
+/// Waits for one flight's end, and remembers which it was.
+async fn arrive(
+    blob: Descriptor,
+    ticket: Ticket,
+    arrival: Arrival,
+) -> (Descriptor, Ticket, Option<Landing>) {
+    let landing = arrival.await.ok();
+    (blob, ticket, landing)
+}
+
+/// Facts of a layer whose stored bytes are not what its digest promises.
+fn mismatched(blob: &Descriptor, detail: &str) -> LayerFacts {
+    let mut facts = LayerFacts::empty(blob.digest.clone(), blob.size);
+    facts.facts.push(unreadable_layer::defect(Defect::DigestMismatch, detail));
+    facts.whole = true;
+    facts
+}
+
+/// Awaits until a deadline; `None` when it passed first.
+async fn until<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, future).await.ok(),
+        None => Some(future.await),
+    }
+}

@@ -1,1 +1,201 @@
-//! The only place that decides: images, facts and policy in, verdict out. Pure.
+//! The only place that decides: images, facts and policy in, verdict out.
+//! Invariant: pure; today's date is an argument. Partial facts are welcome: more facts can only
+//! add denials, so a denial from partial facts is certain.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use crate::model::verdict::{ImageSummary, LayerSummary, Stats, Waived};
+use crate::model::{
+    Cause, Decision, Digest, Finding, Image, LayerFacts, Level, Reference, RuleId, Undecided,
+    Verdict,
+};
+use crate::policy::{Applied, Exception, Mode, OnUndecided, Policy};
+use crate::rules::{RULES, Seen};
+
+/// Most findings one rule may report about one image; the rest is counted. A layer full of keys
+/// must not make an answer of megabytes.
+const MAX_FINDINGS_PER_RULE: usize = 100;
+
+/// Whom a verdict is for, and by which policy on which day.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The image as asked.
+    pub reference: Reference,
+    /// Kubernetes namespace, when a review asks.
+    pub namespace: Option<String>,
+    /// The policy.
+    pub policy: std::sync::Arc<Policy>,
+    /// Today in UTC, for exceptions.
+    pub today: Date,
+}
+
+/// One platform's image with the facts known of its layers, by index.
+pub struct Judgeable<'a> {
+    /// The image.
+    pub image: &'a Image,
+    /// Facts of each layer, `None` where not read.
+    pub facts: Vec<Option<&'a LayerFacts>>,
+}
+
+impl Question {
+    /// Decides about the images of a subject.
+    pub fn judge(
+        &self,
+        digest: Option<Digest>,
+        images: &[Judgeable<'_>],
+        undecided: Vec<Undecided>,
+    ) -> Verdict {
+        let seen: Vec<_> = images.iter().map(|one| Seen::new(one.image, &one.facts)).collect();
+        let mut findings: Vec<Finding> = seen.iter().flat_map(|seen| self.findings(seen)).collect();
+        let exceptions = self.waive(&mut findings);
+        if self.mode() == Mode::Warn {
+            for finding in &mut findings {
+                finding.level = finding.level.min(Level::Warn);
+            }
+        }
+        findings.sort_by_cached_key(order);
+        let complete = undecided.is_empty() && seen.iter().all(Seen::is_complete);
+        Verdict {
+            image: self.reference.to_string(),
+            digest,
+            decision: self.decide(&findings, &undecided),
+            findings,
+            undecided,
+            exceptions,
+            images: seen.iter().map(summary).collect(),
+            policy: self.policy.hash(),
+            complete,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Whether what is known suffices to refuse, whatever is learned later.
+    pub fn is_denied(&self, images: &[Judgeable<'_>]) -> bool {
+        self.judge(None, images, Vec::new()).decision == Decision::Deny
+    }
+
+    /// Whether the policy lets a cause pass, with a warning.
+    pub fn lets_pass(&self, cause: Cause) -> bool {
+        self.mode() == Mode::Warn || self.policy.on_undecided(cause) == OnUndecided::Warn
+    }
+
+    fn mode(&self) -> Mode {
+        self.policy.mode_for(&self.reference, self.namespace.as_deref())
+    }
+
+    fn decide(&self, findings: &[Finding], undecided: &[Undecided]) -> Decision {
+        if findings.iter().any(|finding| finding.level == Level::Deny) {
+            Decision::Deny
+        } else if undecided.iter().all(|undecided| self.lets_pass(undecided.cause)) {
+            Decision::Allow
+        } else {
+            Decision::Undecided
+        }
+    }
+
+    fn findings(&self, seen: &Seen<'_>) -> Vec<Finding> {
+        let platform = seen.image.platform.to_string();
+        let applied = self.policy.applied(&self.reference, self.namespace.as_deref());
+        RULES
+            .iter()
+            .zip(applied)
+            .filter(|(_, Applied { level, .. })| *level > Level::Ignore)
+            .flat_map(|(rule, Applied { level, settings })| {
+                let mut findings = rule.judge(seen, &settings);
+                for finding in &mut findings {
+                    finding.level = finding.level.min(level);
+                    finding.platform.clone_from(&platform);
+                }
+                findings.retain(|finding| finding.level > Level::Ignore);
+                findings.sort_by_key(|finding| Reverse(finding.level));
+                cap(findings)
+            })
+            .collect()
+    }
+
+    /// Takes out what exceptions cover, and says what was taken.
+    fn waive(&self, findings: &mut Vec<Finding>) -> Vec<Waived> {
+        let covering: Vec<&Exception> = self
+            .policy
+            .exceptions
+            .iter()
+            .filter(|exception| exception.covers(&self.reference, self.today))
+            .collect();
+        let mut waived: BTreeMap<RuleId, Waived> = BTreeMap::new();
+        findings.retain(|finding| {
+            let Some(exception) =
+                covering.iter().find(|exception| exception.rules.contains(&finding.rule))
+            else {
+                return true;
+            };
+            let entry = waived.entry(finding.rule.clone()).or_insert_with(|| Waived {
+                rule: finding.rule.clone(),
+                findings: 0,
+                until: exception.until.to_string(),
+                reason: exception.reason.clone(),
+            });
+            entry.findings += 1;
+            false
+        });
+        waived.into_values().collect()
+    }
+}
+
+/// Keeps the worst findings of one rule and says how many more there are.
+fn cap(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let more = findings.len().saturating_sub(MAX_FINDINGS_PER_RULE);
+    if more > 0
+        && let Some(first) = findings.get(MAX_FINDINGS_PER_RULE)
+    {
+        let mut rest = Finding::new(
+            first.rule.clone(),
+            first.level,
+            format!("and {more} more findings of this rule"),
+            first.fix.clone(),
+        );
+        rest.platform.clone_from(&first.platform);
+        findings.truncate(MAX_FINDINGS_PER_RULE);
+        findings.push(rest);
+    }
+    findings
+}
+
+/// Worst first, then in the order of the rules, then by place.
+fn order(finding: &Finding) -> (Reverse<Level>, usize, String, Option<usize>, Option<String>) {
+    let rule = RULES.iter().position(|rule| rule.meta().id == finding.rule).unwrap_or(RULES.len());
+    (
+        Reverse(finding.level),
+        rule,
+        finding.platform.clone(),
+        finding.layer.as_ref().map(|layer| layer.index),
+        finding.path.clone(),
+    )
+}
+
+fn summary(seen: &Seen<'_>) -> ImageSummary {
+    let layers: Vec<LayerSummary> = seen
+        .layers()
+        .map(|(layer, facts)| LayerSummary {
+            digest: layer.descriptor.digest.clone(),
+            size: layer.descriptor.size,
+            unpacked_size: facts.filter(|facts| facts.whole).map(|facts| facts.unpacked_bytes),
+            created_by: layer.created_by.map(str::to_owned),
+        })
+        .collect();
+    ImageSummary {
+        platform: seen.image.platform.to_string(),
+        digest: seen.image.digest.clone(),
+        compressed_size: seen.image.manifest.compressed_bytes(),
+        unpacked_size: layers
+            .iter()
+            .filter_map(|layer| layer.unpacked_size)
+            .fold(0, u64::saturating_add),
+        layers,
+    }
+}
+
+#[cfg(test)]
+mod tests;

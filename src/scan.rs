@@ -19,7 +19,7 @@ use tar::EntryType;
 use self::decompress::{ContentDefect, Decoder, Failure};
 use self::entries::{Archive, Member};
 use crate::model::entry::{OPAQUE_NAME, WHITEOUT_PREFIX, clean_path};
-use crate::model::{Digest, Entry, EntryKind, Fact, LayerFacts};
+use crate::model::{Digest, Entry, EntryKind, LayerFacts};
 use crate::rules::unreadable_layer::{self, Defect};
 use crate::rules::{RULES, Rule, Want};
 
@@ -152,14 +152,18 @@ impl<'a> LayerScan<'a> {
     /// Reads a tar archive to its end, or to where it is damaged, which is a fact and no error.
     pub fn read_archive(mut self, plain: impl BufRead) -> Result<LayerFacts, ScanError> {
         match self.read_members(plain) {
-            Ok(()) => Ok(self.layer),
+            Ok(()) => Ok(self.into_whole()),
             Err(Ending::Stopped) => Err(ScanError::Stopped),
             Err(Ending::Failure(Failure::Source(error))) => Err(ScanError::Source(error)),
             Err(Ending::Failure(Failure::Content(defect))) => {
                 self.record_defect(&defect)?;
-                Ok(self.layer)
+                Ok(self.into_whole())
             }
         }
+    }
+
+    fn into_whole(self) -> LayerFacts {
+        LayerFacts { whole: true, ..self.layer }
     }
 
     fn read_members(&mut self, plain: impl BufRead) -> Result<(), Ending> {

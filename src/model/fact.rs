@@ -76,6 +76,9 @@ pub struct LayerFacts {
     pub listing: Listing,
     /// What the rules saw, in the archive's order.
     pub facts: Vec<Fact>,
+    /// Whether the layer was read to its end (or to where it is damaged). Partial facts decide
+    /// denials only, and are never stored.
+    pub whole: bool,
 }
 
 impl LayerFacts {
@@ -91,6 +94,7 @@ impl LayerFacts {
             unpacked_bytes: 0,
             listing: Listing::default(),
             facts: Vec::new(),
+            whole: false,
         }
     }
 }

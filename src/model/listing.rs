@@ -46,6 +46,11 @@ impl Listing {
         self.count
     }
 
+    /// Memory it takes, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + self.last.capacity()
+    }
+
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.count == 0

@@ -48,7 +48,7 @@ impl<'a> Seen<'a> {
 
     /// Whether every layer has been read to its end.
     pub fn is_complete(&self) -> bool {
-        self.layers.iter().all(|(_, facts)| facts.is_some())
+        self.layers.iter().all(|(_, facts)| facts.is_some_and(|facts| facts.whole))
     }
 
     /// The facts that `rule` recorded, with the layer of each, base first.

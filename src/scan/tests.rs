@@ -1,6 +1,7 @@
 //! Tests of the layer scan as a whole, on archives made by the `tar` crate.
 
 use super::*;
+use crate::model::Fact;
 use crate::model::listing::Listed;
 
 fn archive(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {

@@ -1,0 +1,108 @@
+//! What needs no registry: facts and images kept in memory, and behind that in the store. A
+//! store that fails costs speed and never an answer.
+
+use std::sync::Arc;
+
+use moka::sync::Cache;
+
+use crate::model::{Digest, LayerFacts};
+use crate::resolve::Resolved;
+use crate::store::SharedStore;
+
+/// Memory for layer facts, in bytes. Those of a torch layer take under 2 MiB.
+const LAYER_BYTES: u64 = 32 << 20;
+/// Memory for images, in bytes.
+const IMAGE_BYTES: u64 = 16 << 20;
+
+/// A cache over the store.
+pub(super) struct Known {
+    store: SharedStore,
+    profile: String,
+    layers: Cache<Digest, Arc<LayerFacts>>,
+    images: Cache<Digest, Arc<Resolved>>,
+}
+
+impl Known {
+    /// Facts made under `profile`.
+    pub(super) fn new(store: SharedStore, profile: String) -> Self {
+        let layers = Cache::builder()
+            .max_capacity(LAYER_BYTES)
+            .weigher(|_, facts: &Arc<LayerFacts>| layer_weight(facts))
+            .build();
+        let images = Cache::builder()
+            .max_capacity(IMAGE_BYTES)
+            .weigher(|_, image: &Arc<Resolved>| image_weight(image))
+            .build();
+        Self { store, profile, layers, images }
+    }
+
+    /// Facts of a layer, if any process sharing the store ever learned them.
+    pub(super) async fn layer(&self, digest: &Digest) -> Option<Arc<LayerFacts>> {
+        if let Some(facts) = self.layers.get(digest) {
+            return Some(facts);
+        }
+        let facts = match self.store.layer_facts(&self.profile, digest).await {
+            Ok(facts) => Arc::new(facts?),
+            Err(error) => {
+                tracing::warn!(layer.digest = %digest, %error, "layer facts cannot be read back");
+                return None;
+            }
+        };
+        self.layers.insert(digest.clone(), Arc::clone(&facts));
+        Some(facts)
+    }
+
+    /// Keeps facts in memory, for those who ask next.
+    pub(super) fn remember_layer(&self, facts: &Arc<LayerFacts>) {
+        self.layers.insert(facts.digest.clone(), Arc::clone(facts));
+    }
+
+    /// Keeps facts for good.
+    pub(super) async fn save_layer(&self, facts: &LayerFacts) {
+        if let Err(error) = self.store.save_layer_facts(&self.profile, facts).await {
+            tracing::warn!(layer.digest = %facts.digest, %error, "layer facts cannot be kept");
+        }
+    }
+
+    /// An image or index by digest.
+    pub(super) async fn image(&self, digest: &Digest) -> Option<Arc<Resolved>> {
+        if let Some(image) = self.images.get(digest) {
+            return Some(image);
+        }
+        let json = match self.store.image(digest).await {
+            Ok(json) => json?,
+            Err(error) => {
+                tracing::warn!(image.digest = %digest, %error, "image cannot be read back");
+                return None;
+            }
+        };
+        // A record of another version reads as unknown: it is fetched again.
+        let image: Arc<Resolved> = Arc::new(serde_json::from_slice(&json).ok()?);
+        self.images.insert(digest.clone(), Arc::clone(&image));
+        Some(image)
+    }
+
+    /// Keeps an image or index.
+    pub(super) async fn save_image(&self, image: &Arc<Resolved>) {
+        self.images.insert(image.digest.clone(), Arc::clone(image));
+        let saved = match serde_json::to_vec(&**image) {
+            Ok(json) => self.store.save_image(&image.digest, &json).await,
+            Err(error) => Err(crate::store::StoreError::Damaged(error.to_string())),
+        };
+        if let Err(error) = saved {
+            tracing::warn!(image.digest = %image.digest, %error, "image cannot be kept");
+        }
+    }
+}
+
+fn layer_weight(facts: &LayerFacts) -> u32 {
+    const PER_FACT: usize = 400;
+    let bytes = facts.listing.memory_bytes() + facts.facts.len() * PER_FACT + 200;
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+fn image_weight(image: &Resolved) -> u32 {
+    const PER_LAYER: usize = 1000;
+    let layers: usize = image.images.iter().map(|image| image.manifest.layers.len() + 4).sum();
+    u32::try_from(layers * PER_LAYER).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,276 @@
+//! One blob on its way to facts: an async task feeds a bounded channel, one thread decompresses,
+//! another walks the archive and looks. All in bounded memory, whatever the blob's size.
+
+use std::io::{self, BufRead, Read};
+use std::ops::ControlFlow;
+
+use bytes::{Buf, Bytes};
+use futures_util::StreamExt as _;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::{Descriptor, Fact, LayerFacts};
+use crate::registry::{BlobStream, FetchError};
+use crate::scan::decompress::Decoder;
+use crate::scan::{LayerScan, Limits, Observer, ScanError, SourceFailure};
+
+/// Chunks in flight between network and decompressor. A chunk is what one read of the socket
+/// gave, at most some hundred KiB: an early refusal must not have read megabytes ahead.
+const STORED_CHUNKS: usize = 4;
+/// Plain buffers in flight between decompressor and archive walk, and the size of each.
+const PLAIN_BUFFERS: usize = 4;
+const PLAIN_BUFFER_BYTES: usize = 256 * 1024;
+
+/// Called with all facts of the layer so far and the index of the first new one, in the scanning
+/// thread. `Break` ends the scan.
+pub(super) type OnFacts = Box<dyn FnMut(&[Fact], usize) -> ControlFlow<()> + Send>;
+
+/// Why a layer has no facts.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// The registry failed.
+    Fetch(FetchError),
+    /// Nobody wants to know any more.
+    Stopped,
+}
+
+/// Reads, verifies and scans one blob.
+pub(super) async fn read_layer(
+    stream: BlobStream,
+    blob: Descriptor,
+    limits: Limits,
+    on_facts: OnFacts,
+    cancel: CancellationToken,
+) -> Result<LayerFacts, ReadError> {
+    let (stored_in, stored_out) = mpsc::channel(STORED_CHUNKS);
+    let (plain_in, plain_out) = mpsc::channel(PLAIN_BUFFERS);
+    let feed = feed(stream, stored_in, cancel.clone());
+    let decode_limits = limits.clone();
+    let decode = tokio::task::spawn_blocking(move || {
+        decode(Stored { chunks: stored_out, current: Bytes::new(), ended: false }, &plain_in, &decode_limits)
+    });
+    let scan = tokio::task::spawn_blocking(move || {
+        let mut observer = Told(on_facts);
+        let plain = Plain { buffers: plain_out, current: Vec::new(), at: 0 };
+        let scanned =
+            LayerScan::new(&blob.digest, blob.size, &limits, &mut observer).read_archive(plain);
+        if matches!(scanned, Err(ScanError::Stopped)) {
+            // Nobody needs the rest: it must not even be drained.
+            cancel.cancel();
+        }
+        scanned
+    });
+    let (fed, decoded, scanned) = tokio::join!(feed, decode, scan);
+    match (fed, decoded, scanned) {
+        (_, _, Ok(Err(ScanError::Stopped))) | (Err(ReadError::Stopped), _, _) => {
+            Err(ReadError::Stopped)
+        }
+        (Err(error), _, _) => Err(error),
+        (Ok(()), Ok(Ok(())), Ok(Ok(facts))) => Ok(facts),
+        (Ok(()), _, _) => Err(broke_off()),
+    }
+}
+
+/// A stage ended without a word. Only a bug in it can do that; nothing follows for the image.
+fn broke_off() -> ReadError {
+    ReadError::Fetch(FetchError::Unreachable("the scan of a layer broke off".into()))
+}
+
+/// Moves the stream into the channel, until its end or until nobody wants to know.
+async fn feed(
+    mut stream: BlobStream,
+    chunks: mpsc::Sender<Option<Bytes>>,
+    cancel: CancellationToken,
+) -> Result<(), ReadError> {
+    let moved = async {
+        loop {
+            let chunk = stream.next().await.transpose().map_err(ReadError::Fetch)?;
+            let is_last = chunk.is_none();
+            chunks.send(chunk).await.map_err(|_| broke_off())?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(ReadError::Stopped),
+        moved = moved => moved,
+    }
+}
+
+/// Decompresses into buffers, then drains the source so that the feed sees (and the stream
+/// verifies) every byte of the blob, also where nobody wants the plain ones any more.
+fn decode(stored: Stored, buffers: &mpsc::Sender<io::Result<Vec<u8>>>, limits: &Limits) -> io::Result<()> {
+    let mut decoder = match Decoder::new(stored, limits) {
+        Ok(decoder) => decoder,
+        Err(error) => {
+            let copy = io::Error::new(error.kind(), SourceFailure(error.to_string().into()));
+            // The scan learns it too; when it has gone there is nobody left to tell.
+            let _ = buffers.blocking_send(Err(copy));
+            return Err(error);
+        }
+    };
+    loop {
+        let buffer = read_buffer(&mut decoder);
+        let is_last = !matches!(&buffer, Ok(bytes) if !bytes.is_empty());
+        if buffers.blocking_send(buffer).is_err() || is_last {
+            break;
+        }
+    }
+    match decoder.into_source() {
+        Some(mut rest) => io::copy(&mut rest, &mut io::sink()).map(drop),
+        None => Ok(()),
+    }
+}
+
+fn read_buffer(decoder: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; PLAIN_BUFFER_BYTES];
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match decoder.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            // What came before an error is still content to be looked at; the error comes next.
+            Err(_) if filled > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    buffer.truncate(filled);
+    Ok(buffer)
+}
+
+/// The stored bytes as a reader, for the decompressing thread.
+struct Stored {
+    chunks: mpsc::Receiver<Option<Bytes>>,
+    current: Bytes,
+    ended: bool,
+}
+
+impl Read for Stored {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && !self.ended {
+            match self.chunks.blocking_recv() {
+                Some(Some(chunk)) => self.current = chunk,
+                Some(None) => self.ended = true,
+                None => return Err(io::Error::other(SourceFailure("the download broke off".into()))),
+            }
+        }
+        let count = self.current.len().min(buffer.len());
+        if let Some(room) = buffer.get_mut(..count) {
+            self.current.copy_to_slice(room);
+        }
+        Ok(count)
+    }
+}
+
+/// The plain bytes as a reader, for the scanning thread.
+struct Plain {
+    buffers: mpsc::Receiver<io::Result<Vec<u8>>>,
+    current: Vec<u8>,
+    at: usize,
+}
+
+impl BufRead for Plain {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at >= self.current.len() {
+            self.at = 0;
+            self.current = match self.buffers.blocking_recv() {
+                Some(buffer) => buffer?,
+                None => Vec::new(),
+            };
+        }
+        Ok(self.current.get(self.at..).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.at += count;
+    }
+}
+
+impl Read for Plain {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let ahead = self.fill_buf()?;
+        let count = ahead.len().min(buffer.len());
+        if let (Some(room), Some(bytes)) = (buffer.get_mut(..count), ahead.get(..count)) {
+            room.copy_from_slice(bytes);
+        }
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+struct Told(OnFacts);
+
+impl Observer for Told {
+    fn observe(&mut self, layer: &LayerFacts, known: usize) -> ControlFlow<()> {
+        (self.0)(&layer.facts, known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use futures_util::stream;
+
+    use super::*;
+    use crate::model::Digest;
+
+    fn blob() -> Descriptor {
+        serde_json::from_value(serde_json::json!({"digest": Digest::of(b"x"), "size": 9})).unwrap()
+    }
+
+    fn whole() -> OnFacts {
+        Box::new(|_, _| ControlFlow::Continue(()))
+    }
+
+    async fn read(stream: BlobStream, on_facts: OnFacts) -> Result<LayerFacts, ReadError> {
+        read_layer(stream, blob(), Limits::default(), on_facts, CancellationToken::new()).await
+    }
+
+    /// A stream that counts how much of it was taken.
+    fn counted(chunk: &'static [u8], chunks: usize, taken: &Arc<AtomicU64>) -> BlobStream {
+        let taken = Arc::clone(taken);
+        stream::iter(0..chunks)
+            .map(move |_| {
+                taken.fetch_add(chunk.len().try_into().unwrap(), Ordering::SeqCst);
+                Ok(Bytes::from_static(chunk))
+            })
+            .boxed()
+    }
+
+    #[tokio::test]
+    async fn an_archive_becomes_facts() {
+        let facts = read(stream::iter([Ok(Bytes::from_static(&[0; 1024]))]).boxed(), whole()).await;
+        assert!(facts.unwrap().whole);
+    }
+
+    #[tokio::test]
+    async fn damaged_content_is_drained_so_that_the_stream_can_verify() {
+        let taken = Arc::default();
+        let facts = read(counted(&[0xff; 65536], 100, &taken), whole()).await.unwrap();
+        assert_eq!(facts.facts.len(), 1);
+        assert_eq!(taken.load(Ordering::SeqCst), 6_553_600);
+    }
+
+    #[tokio::test]
+    async fn a_failure_at_the_very_end_voids_all_facts() {
+        let mismatch = stream::iter([
+            Ok(Bytes::from_static(&[0; 1024])),
+            Err(FetchError::Mismatch("sha256".into())),
+        ]);
+        let result = read(mismatch.boxed(), whole()).await;
+        assert!(matches!(result, Err(ReadError::Fetch(FetchError::Mismatch(_)))));
+    }
+
+    #[tokio::test]
+    async fn stopping_stops_the_download_at_once() {
+        let taken = Arc::default();
+        let stop: OnFacts = Box::new(|_, _| ControlFlow::Break(()));
+        let result = read(counted(&[0xff; 65536], 10_000, &taken), stop).await;
+        assert!(matches!(result, Err(ReadError::Stopped)));
+        assert!(taken.load(Ordering::SeqCst) < 4 << 20);
+    }
+}

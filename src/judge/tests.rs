@@ -1,0 +1,150 @@
+//! Tests of the decision: levels, modes, exceptions, undecided causes, partial knowledge.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::model::manifest::Manifest;
+use crate::model::{Descriptor, ImageConfig, Platform};
+use crate::policy::{Pattern, RulePolicy};
+use crate::rules::unreadable_layer::{self, Defect};
+
+fn descriptor(size: u64) -> Descriptor {
+    Descriptor {
+        media_type: "application/vnd.oci.image.layer.v1.tar+gzip".into(),
+        digest: Digest::of(&size.to_le_bytes()),
+        size,
+        urls: Vec::new(),
+        annotations: BTreeMap::new(),
+        platform: None,
+    }
+}
+
+fn image(layers: &[u64]) -> Image {
+    Image {
+        platform: Platform { os: "linux".into(), architecture: "amd64".into(), variant: None },
+        digest: Digest::of(b"image"),
+        manifest: Manifest {
+            config: descriptor(1),
+            layers: layers.iter().copied().map(descriptor).collect(),
+            annotations: BTreeMap::new(),
+            artifact_type: None,
+        },
+        config: ImageConfig::default(),
+        defects: Vec::new(),
+    }
+}
+
+fn facts(image: &Image, index: usize, broken: bool) -> LayerFacts {
+    let layer = &image.manifest.layers[index];
+    let mut facts =
+        LayerFacts { whole: true, ..LayerFacts::empty(layer.digest.clone(), layer.size) };
+    if broken {
+        facts.facts.push(unreadable_layer::defect(Defect::Truncated, "cut"));
+    }
+    facts
+}
+
+fn question(policy: Policy) -> Question {
+    Question {
+        reference: "r.example.com/ml/app:1".parse().unwrap(),
+        namespace: None,
+        policy: Arc::new(policy),
+        today: jiff::civil::date(2027, 1, 1),
+    }
+}
+
+fn judge(policy: Policy, broken: bool, undecided: &[Cause]) -> Verdict {
+    let image = image(&[10, 20]);
+    let (first, second) = (facts(&image, 0, false), facts(&image, 1, broken));
+    let undecided = undecided.iter().map(|cause| Undecided::new(*cause, "x")).collect();
+    question(policy).judge(
+        None,
+        &[Judgeable { image: &image, facts: vec![Some(&first), Some(&second)] }],
+        undecided,
+    )
+}
+
+fn with_level(level: Level) -> Policy {
+    let rule = RulePolicy { level: Some(level), ..RulePolicy::default() };
+    Policy { rules: BTreeMap::from([(unreadable_layer::ID, rule)]), ..Policy::default() }
+}
+
+fn with_exception(until: Date) -> Policy {
+    let exception = Exception {
+        images: vec![Pattern::parse("r.example.com/ml/**").unwrap()],
+        rules: vec![unreadable_layer::ID],
+        until,
+        reason: "ML-142".into(),
+    };
+    Policy { exceptions: vec![exception], ..Policy::default() }
+}
+
+#[test]
+fn levels_modes_and_exceptions_decide() {
+    let warn_mode = Policy { mode: Mode::Warn, ..Policy::default() };
+    let (active, expired) = (jiff::civil::date(2027, 1, 1), jiff::civil::date(2026, 12, 31));
+    let table = [
+        (Policy::default(), false, Decision::Allow, 0),
+        (Policy::default(), true, Decision::Deny, 1),
+        (with_level(Level::Warn), true, Decision::Allow, 1),
+        (with_level(Level::Ignore), true, Decision::Allow, 0),
+        (warn_mode, true, Decision::Allow, 1),
+        (with_exception(active), true, Decision::Allow, 0),
+        (with_exception(expired), true, Decision::Deny, 1),
+    ];
+    for (policy, broken, decision, findings) in table {
+        let verdict = judge(policy.clone(), broken, &[]);
+        assert_eq!((verdict.decision, verdict.findings.len()), (decision, findings), "{policy:?}");
+        assert!(verdict.complete);
+    }
+    let waived = judge(with_exception(active), true, &[]).exceptions;
+    assert_eq!((waived.len(), waived[0].findings, waived[0].reason.as_str()), (1, 1, "ML-142"));
+}
+
+#[test]
+fn not_knowing_never_allows_unless_every_cause_may_pass() {
+    let passing = Policy {
+        undecided: BTreeMap::from([(Cause::Deadline, OnUndecided::Warn)]),
+        ..Policy::default()
+    };
+    let warn_mode = Policy { mode: Mode::Warn, ..Policy::default() };
+    let table = [
+        (Policy::default(), false, vec![Cause::Deadline], Decision::Undecided),
+        (Policy::default(), true, vec![Cause::Deadline], Decision::Deny),
+        (passing.clone(), false, vec![Cause::Deadline], Decision::Allow),
+        (passing.clone(), false, vec![Cause::Deadline, Cause::NotFound], Decision::Undecided),
+        (passing, true, vec![Cause::Deadline], Decision::Deny),
+        (warn_mode, true, vec![Cause::NotFound], Decision::Allow),
+    ];
+    for (policy, broken, causes, decision) in table {
+        let verdict = judge(policy, broken, &causes);
+        assert_eq!(verdict.decision, decision);
+        assert!(!verdict.complete);
+    }
+}
+
+#[test]
+fn a_denial_from_partial_facts_is_certain() {
+    let image = image(&[10, 20]);
+    let broken = facts(&image, 1, true);
+    let known = |facts| [Judgeable { image: &image, facts }];
+    let question = question(Policy::default());
+    assert!(!question.is_denied(&known(vec![None, None])));
+    assert!(question.is_denied(&known(vec![None, Some(&broken)])));
+    let verdict = question.judge(None, &known(vec![None, Some(&broken)]), Vec::new());
+    assert!(!verdict.complete);
+    assert_eq!(verdict.images[0].layers[0].unpacked_size, None);
+}
+
+#[test]
+fn a_flood_of_findings_is_counted() {
+    let finding = |index: usize| {
+        Finding::new(unreadable_layer::ID, Level::Warn, format!("number {index}"), "fix")
+    };
+    let at = |count: usize| cap((0..count).map(finding).collect());
+    assert_eq!(at(99).len(), 99);
+    assert_eq!(at(100).len(), 100);
+    let flood = at(250);
+    assert_eq!(flood.len(), 101);
+    assert_eq!(flood[100].message, "and 150 more findings of this rule");
+}
