@@ -4,3 +4,5 @@
 pub fn size(bytes: u64) -> String {
     bytesize::ByteSize::b(bytes).display().iec().to_string()
 }
+
+pub mod plain;
