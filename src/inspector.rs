@@ -10,6 +10,10 @@ mod learned;
 
 mod pipeline;
 
+mod record;
+
+pub use record::Asker;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
