@@ -20,6 +20,9 @@ pub mod model_weights;
 
 pub mod unreadable_layer;
 
+#[cfg(test)]
+mod testing;
+
 pub use seen::{Fate, Seen};
 pub use settings::{Setting, SettingKind, Settings};
 

@@ -69,4 +69,16 @@ impl<'a> Seen<'a> {
     pub fn fate(&self, index: usize, path: &str) -> Fate {
         self.overlay.get_or_init(|| Overlay::of(self)).fate(index, path)
     }
+
+    /// [`Self::fate`] as the end of a sentence, empty when the entry is visible. What a later
+    /// layer removes is still pulled, and still there for whoever unpacks the layer.
+    pub fn fate_words(&self, index: usize, path: &str) -> String {
+        match self.fate(index, path) {
+            Fate::Visible => String::new(),
+            Fate::Deleted { by } => format!(" (deleted by layer {by} but still in the image)"),
+            Fate::Overwritten { by } => {
+                format!(" (overwritten by layer {by} but still in the image)")
+            }
+        }
+    }
 }

@@ -1,46 +1,365 @@
-//! Stub.
-use super::{Meta, Rule, Seen, Settings};
-use crate::model::{Fact, Finding, Level, RuleId};
+//! `unreadable-layer`: layers that cannot be read to their end, or that two readers could read
+//! differently.
+//!
+//! # What it finds
+//! Defects that the scanner met while reading, layer types that no tar reader understands, and
+//! content that lies outside the registry.
+//!
+//! # Why it matters
+//! What cannot be read cannot be passed: every other rule is blind there.
+//!
+//! # What to do instead
+//! Build and push the image again with a current builder.
 
-/// Stub.
+use super::{Meta, Rule, Seen, Settings};
+use crate::model::image::Layer;
+use crate::model::{Descriptor, Fact, Finding, Level, RuleId};
+
+/// The rule.
 pub struct UnreadableLayer;
 
 /// Name of this rule.
 pub const ID: RuleId = RuleId::new("unreadable-layer");
 
-static META: Meta =
-    Meta { id: ID, title: "", what: "", why: "", fix: "", level: Level::Deny, settings: &[] };
+static META: Meta = Meta {
+    id: ID,
+    title: "layer cannot be read",
+    what: "Reads every layer to its end and reports what stands in the way: truncated or damaged \
+        archives, data behind the end, decompression bombs, paths that leave the root, headers \
+        that two readers understand differently, sizes beyond the caps. From the manifest: \
+        unknown, encrypted and foreign layer types, layers with `urls`, lazy-loading blobs \
+        without a tar archive.",
+    why: "What cannot be read cannot be passed. A layer that the scanner and the container \
+        runtime read differently is a way past every other rule.",
+    fix: "Build the image again with a current builder (BuildKit, Buildah) and push it as plain \
+        OCI layers: tar, with gzip or zstd.",
+    level: Level::Deny,
+    settings: &[],
+};
+
+/// What can be wrong with a layer's bytes. The scanner records these with [`defect`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Defect {
+    /// The layer ends in the middle of an entry or of the compressed stream.
+    Truncated,
+    /// The bytes are no tar archive.
+    NotATar,
+    /// The compressed stream is damaged.
+    DecompressionFailed,
+    /// Compressed with a method that is not read.
+    UnknownCompression,
+    /// Something stands behind the end of the archive or of the compressed stream.
+    TrailingData,
+    /// Two headers of one entry contradict each other, so two readers see two files.
+    HeaderDisagreement,
+    /// A path leaves the root with `..`.
+    PathEscape,
+    /// An entry in a sparse format, which readers expand differently.
+    SparseEntry,
+    /// One path twice in one layer.
+    DuplicateEntry,
+    /// The layer grows far more than honest data does.
+    BombRatio,
+    /// The layer unpacks to more bytes than are read.
+    TooManyBytes,
+    /// The layer has more entries than are read.
+    TooManyEntries,
+    /// A path that Linux could not open.
+    PathTooLong,
+    /// The bytes are not those the manifest names.
+    DigestMismatch,
+    /// The blob is longer or shorter than the manifest says.
+    SizeMismatch,
+}
+
+impl Defect {
+    /// Every defect.
+    pub const ALL: &'static [Self] = &[
+        Self::Truncated,
+        Self::NotATar,
+        Self::DecompressionFailed,
+        Self::UnknownCompression,
+        Self::TrailingData,
+        Self::HeaderDisagreement,
+        Self::PathEscape,
+        Self::SparseEntry,
+        Self::DuplicateEntry,
+        Self::BombRatio,
+        Self::TooManyBytes,
+        Self::TooManyEntries,
+        Self::PathTooLong,
+        Self::DigestMismatch,
+        Self::SizeMismatch,
+    ];
+
+    /// The word kept in facts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::NotATar => "not-a-tar",
+            Self::DecompressionFailed => "decompression-failed",
+            Self::UnknownCompression => "unknown-compression",
+            Self::TrailingData => "trailing-data",
+            Self::HeaderDisagreement => "header-disagreement",
+            Self::PathEscape => "path-escape",
+            Self::SparseEntry => "sparse-entry",
+            Self::DuplicateEntry => "duplicate-entry",
+            Self::BombRatio => "bomb-ratio",
+            Self::TooManyBytes => "too-many-bytes",
+            Self::TooManyEntries => "too-many-entries",
+            Self::PathTooLong => "path-too-long",
+            Self::DigestMismatch => "digest-mismatch",
+            Self::SizeMismatch => "size-mismatch",
+        }
+    }
+
+    /// The defect of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|defect| defect.as_str() == word)
+    }
+
+    /// What it asks for. Some builders write an entry twice with the same content.
+    fn level(self) -> Level {
+        if self == Self::DuplicateEntry { Level::Warn } else { Level::Deny }
+    }
+
+    /// What is wrong, as the end of "layer N ...".
+    fn words(self) -> &'static str {
+        match self {
+            Self::Truncated => "ends in the middle",
+            Self::NotATar => "is no tar archive",
+            Self::DecompressionFailed => "cannot be decompressed",
+            Self::UnknownCompression => "is compressed with an unknown method",
+            Self::TrailingData => "has data behind its end, which some readers unpack",
+            Self::HeaderDisagreement => "has an entry whose headers contradict each other",
+            Self::PathEscape => "has a path that leaves the root",
+            Self::SparseEntry => "has a sparse entry, which readers expand differently",
+            Self::DuplicateEntry => "holds the same path twice",
+            Self::BombRatio => "grows like a decompression bomb",
+            Self::TooManyBytes => "unpacks to more bytes than are read",
+            Self::TooManyEntries => "has more entries than are read",
+            Self::PathTooLong => "has a path longer than Linux can open",
+            Self::DigestMismatch => "is not the content that the manifest names",
+            Self::SizeMismatch => "is not as long as the manifest says",
+        }
+    }
+
+    /// What to do instead.
+    fn fix(self) -> &'static str {
+        match self {
+            Self::Truncated | Self::DigestMismatch | Self::SizeMismatch => {
+                "push the image again; if it happens again, check the registry's storage and any \
+                 proxy in front of it"
+            }
+            Self::BombRatio | Self::TooManyBytes | Self::TooManyEntries => {
+                "keep generated data, sparse files and datasets out of the image; mount them \
+                 instead"
+            }
+            Self::SparseEntry => {
+                "write the file without holes (`cp --sparse=never`) and build again"
+            }
+            Self::PathEscape | Self::PathTooLong => {
+                "build the layer with a builder, not with a hand-made archive, and use plain \
+                 relative paths"
+            }
+            _ => META.fix,
+        }
+    }
+}
+
+/// Longest detail kept, in characters: it may quote the layer.
+const MAX_DETAIL: usize = 200;
+
+/// A defect of a layer as a whole. `detail` says what was met; it may be empty and is cut.
+pub fn defect(defect: Defect, detail: &str) -> Fact {
+    defect_at(defect, "", 0, detail)
+}
+
+/// A defect at one entry of a layer, `size` in bytes.
+pub fn defect_at(defect: Defect, path: &str, size: u64, detail: &str) -> Fact {
+    let fact = Fact::new(ID, defect.as_str(), &harmless(path), size);
+    let detail = harmless(detail);
+    if detail.is_empty() { fact } else { fact.with("detail", detail) }
+}
+
+/// Text of a hostile layer, safe for terminals and logs.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .take(MAX_DETAIL)
+        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
+        .collect()
+}
 
 impl Rule for UnreadableLayer {
     fn meta(&self) -> &'static Meta {
         &META
     }
 
-    fn judge(&self, _seen: &Seen<'_>, _settings: &Settings) -> Vec<Finding> {
-        Vec::new()
+    fn judge(&self, seen: &Seen<'_>, _settings: &Settings) -> Vec<Finding> {
+        let defects = seen.image.defects.iter().map(|defect| {
+            let message = format!("the image itself cannot be read: {}", harmless(defect));
+            Finding::new(ID, Level::Deny, message, META.fix)
+        });
+        let described = seen.layers().filter_map(|(layer, _)| {
+            let (message, fix) = unreadable(layer.descriptor)?;
+            let message = format!("layer {} {message}", layer.index);
+            Some(Finding::new(ID, Level::Deny, message, fix).in_layer(layer))
+        });
+        let met = seen.facts(&META.id).map(|(layer, fact)| met(layer, fact));
+        defects.chain(described).chain(met).collect()
     }
 }
 
-/// Stub.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "stub")]
-pub enum Defect {
-    Truncated,
-    NotATar,
-    DecompressionFailed,
-    TrailingData,
-    HeaderDisagreement,
-    PathEscape,
-    SparseEntry,
-    BombRatio,
-    TooManyBytes,
-    TooManyEntries,
-    TooManyFacts,
-    PathTooLong,
-    DigestMismatch,
+/// A finding from a fact. A word of a newer version is denied like any other defect.
+fn met(layer: Layer<'_>, fact: &Fact) -> Finding {
+    let defect = Defect::parse(&fact.kind);
+    let words = defect.map_or("cannot be read", Defect::words);
+    let detail = fact.particular("detail").map(|text| format!(": {text}")).unwrap_or_default();
+    let place = if fact.path.is_empty() { String::new() } else { format!(": `{}`", fact.path) };
+    let message = format!("layer {} {words}{place}{detail}", layer.index);
+    let level = defect.map_or(Level::Deny, Defect::level);
+    let fix = defect.map_or(META.fix, Defect::fix);
+    let finding = Finding::new(ID, level, message, fix).in_layer(layer);
+    if fact.path.is_empty() { finding } else { finding.at_path(&fact.path, fact.size) }
 }
 
-/// Stub.
-pub fn defect(defect: Defect, detail: &str) -> Fact {
-    Fact::new(ID, &format!("{defect:?}"), "", 0).with("detail", detail)
+const FOREIGN_FIX: &str = "push the image with all its layers in the registry (for Docker: \
+    `allow-nondistributable-artifacts`); content at foreign URLs is never fetched";
+
+/// What a descriptor says against reading its layer: the end of "layer N ...", and the remedy.
+fn unreadable(descriptor: &Descriptor) -> Option<(String, &'static str)> {
+    let media_type = harmless(&descriptor.media_type);
+    let nydus =
+        descriptor.annotations.keys().any(|key| key.starts_with("containerd.io/snapshot/nydus-"));
+    if media_type.contains("+encrypted") {
+        let fix = "push an unencrypted copy to the registry that is guarded, or exempt this image";
+        Some((format!("is encrypted: {media_type}"), fix))
+    } else if media_type.contains(".foreign.") || media_type.contains("nondistributable") {
+        Some((format!("lies outside the registry: {media_type}"), FOREIGN_FIX))
+    } else if let Some(url) = descriptor.urls.first() {
+        Some((format!("may be fetched from elsewhere: {}", harmless(url)), FOREIGN_FIX))
+    } else if nydus || media_type.contains("nydus") {
+        let fix = "push the ordinary OCI image too and run that, or exempt this image";
+        Some(("is a Nydus blob, whose files a tar reader does not see".to_owned(), fix))
+    } else if is_tar(&media_type) {
+        None
+    } else {
+        Some((format!("has an unknown type: {media_type}"), META.fix))
+    }
+}
+
+/// Layer types that are tar archives. An empty one is left to the magic bytes, as runtimes do;
+/// so is the compression, whatever the type says.
+fn is_tar(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "" | "application/vnd.oci.image.layer.v1.tar"
+            | "application/vnd.oci.image.layer.v1.tar+gzip"
+            | "application/vnd.oci.image.layer.v1.tar+zstd"
+            | "application/vnd.docker.image.rootfs.diff.tar"
+            | "application/vnd.docker.image.rootfs.diff.tar.gzip"
+            | "application/vnd.docker.image.rootfs.diff.tar.zstd"
+            | "application/vnd.docker.image.rootfs.diff.tar+gzip"
+            | "application/vnd.docker.image.rootfs.diff.tar+zstd"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Sample;
+    use super::*;
+    use crate::model::{Digest, LayerFacts};
+
+    fn with_type(media_type: &str) -> Sample {
+        let mut sample = Sample::of(&UnreadableLayer).unread("COPY x", 10);
+        sample.image.manifest.layers[0].media_type = media_type.to_owned();
+        sample
+    }
+
+    #[test]
+    fn plain_layers_pass() {
+        for media_type in [
+            "",
+            "application/vnd.oci.image.layer.v1.tar",
+            "application/vnd.oci.image.layer.v1.tar+zstd",
+            "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        ] {
+            assert_eq!(with_type(media_type).words(), "", "{media_type}");
+        }
+    }
+
+    #[test]
+    fn other_types_are_refused() {
+        for media_type in [
+            "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+            "application/vnd.oci.image.layer.nydus.blob.v1",
+            "application/vnd.cncf.model.weight.v1.tar",
+            "application/octet-stream",
+            "application/vnd.oci.image.layer.v1.tar+brotli",
+        ] {
+            assert_eq!(with_type(media_type).level(), Some(Level::Deny), "{media_type}");
+        }
+        insta::assert_snapshot!(with_type("application/vnd.oci.image.layer.v1.tar+gzip+encrypted").words(), @r"
+        deny: layer 0 is encrypted: application/vnd.oci.image.layer.v1.tar+gzip+encrypted
+          fix: push an unencrypted copy to the registry that is guarded, or exempt this image
+        ");
+    }
+
+    #[test]
+    fn hiding_content_elsewhere_is_refused() {
+        let mut urls = with_type("application/vnd.oci.image.layer.v1.tar");
+        urls.image.manifest.layers[0].urls.push("http://evil/\u{1b}[2J".into());
+        insta::assert_snapshot!(urls.findings()[0].message, @"layer 0 may be fetched from elsewhere: http://evil/�[2J");
+        let mut nydus = with_type("application/vnd.oci.image.layer.v1.tar+gzip");
+        nydus.image.manifest.layers[0]
+            .annotations
+            .insert("containerd.io/snapshot/nydus-bootstrap".into(), "true".into());
+        assert_eq!(nydus.level(), Some(Level::Deny));
+        let mut defects = with_type("");
+        defects.image.defects.push("configuration is no JSON".into());
+        assert_eq!(defects.level(), Some(Level::Deny));
+    }
+
+    #[test]
+    fn every_defect_has_its_word_its_message_and_its_level() {
+        let mut lines = Vec::new();
+        for kind in Defect::ALL {
+            assert_eq!(Defect::parse(kind.as_str()), Some(*kind));
+            let mut facts = LayerFacts::empty(Digest::of(b"l"), 1);
+            facts.facts.push(defect_at(*kind, "a/b", 3, "detail"));
+            let mut sample = with_type("");
+            sample.facts[0] = Some(facts);
+            let finding = sample.findings().remove(0);
+            assert!(!finding.fix.is_empty());
+            lines.push(format!("{} {}", finding.level, finding.message));
+        }
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        deny layer 0 ends in the middle: `a/b`: detail
+        deny layer 0 is no tar archive: `a/b`: detail
+        deny layer 0 cannot be decompressed: `a/b`: detail
+        deny layer 0 is compressed with an unknown method: `a/b`: detail
+        deny layer 0 has data behind its end, which some readers unpack: `a/b`: detail
+        deny layer 0 has an entry whose headers contradict each other: `a/b`: detail
+        deny layer 0 has a path that leaves the root: `a/b`: detail
+        deny layer 0 has a sparse entry, which readers expand differently: `a/b`: detail
+        warn layer 0 holds the same path twice: `a/b`: detail
+        deny layer 0 grows like a decompression bomb: `a/b`: detail
+        deny layer 0 unpacks to more bytes than are read: `a/b`: detail
+        deny layer 0 has more entries than are read: `a/b`: detail
+        deny layer 0 has a path longer than Linux can open: `a/b`: detail
+        deny layer 0 is not the content that the manifest names: `a/b`: detail
+        deny layer 0 is not as long as the manifest says: `a/b`: detail
+        ");
+    }
+
+    #[test]
+    fn details_are_cut_and_harmless() {
+        let fact = defect(Defect::NotATar, &"\u{7}x".repeat(MAX_DETAIL));
+        let detail = fact.particular("detail").unwrap();
+        assert_eq!(detail.chars().count(), MAX_DETAIL);
+        assert!(!detail.contains('\u{7}'));
+        assert!(defect(Defect::NotATar, "").particulars.is_empty());
+    }
 }

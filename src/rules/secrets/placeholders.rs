@@ -1,0 +1,216 @@
+//! Values that stand where a secret belongs and are none: documentation's examples, references
+//! to variables, words. A miss here is a false denial, so the lists err on the harmless side.
+
+/// Fragments that people write into examples. Compared in lower case.
+const WORDS: &[&str] = &[
+    "example",
+    "changeme",
+    "change-me",
+    "change_me",
+    "placeholder",
+    "dummy",
+    "fake",
+    "sample",
+    "redacted",
+    "your-",
+    "your_",
+    "yourpassword",
+    "yourtoken",
+    "yourkey",
+    "yoursecret",
+    "insert",
+    "replace",
+    "fixme",
+    "todo",
+    "not-a-real",
+    "notreal",
+    "no-key",
+    "xxxx",
+    "****",
+    "....",
+    "____",
+    "1234567890",
+    "0123456789",
+    "abcdefghij",
+    "deadbeef",
+    "test",
+    "mytoken",
+    "my-token",
+    "my_token",
+    "mysecret",
+    "my-secret",
+    "my_secret",
+    "mypassword",
+    "my-password",
+    "my_password",
+    "supersecret",
+    "secretkey",
+    "s3cr3t",
+    "p@ssw0rd",
+    "passw0rd",
+    "foobar",
+    "lorem",
+    "secret_here",
+];
+
+/// Whole values that mean nothing. Compared in lower case.
+const WHOLE: &[&str] = &[
+    "none",
+    "null",
+    "nil",
+    "undefined",
+    "true",
+    "false",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "empty",
+    "unset",
+    "default",
+    "password",
+    "passwd",
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "apikey",
+    "api_key",
+    "api-key",
+    "admin",
+    "root",
+    "user",
+    "username",
+    "basic",
+    "bearer",
+    "oauth",
+    "oauth2",
+    "string",
+    "value",
+    "auto",
+    "disabled",
+    "enabled",
+    "optional",
+    "required",
+    "inherit",
+    "postgres",
+    "guest",
+];
+
+/// Whether `value` is an example, a reference or an empty shell rather than a secret.
+pub fn is_placeholder(value: &str) -> bool {
+    let value = value.trim();
+    if value.len() < 4 || is_reference(value) || is_monotonous(value.as_bytes()) {
+        return true;
+    }
+    let lower = value.to_ascii_lowercase();
+    WHOLE.contains(&lower.as_str()) || WORDS.iter().any(|word| lower.contains(word))
+}
+
+/// Whether a token (random by construction) is an example. Short words are not looked for: in
+/// long random text they come up by chance.
+pub fn is_example_token(token: &str) -> bool {
+    let lower = token.to_ascii_lowercase();
+    is_monotonous(token.as_bytes())
+        || WORDS.iter().any(|word| word.len() >= 5 && lower.contains(word))
+        || ["xxxx", "0000000", "1111111", "aaaaaaa"].iter().any(|run| lower.contains(run))
+}
+
+/// Whether the value names a value elsewhere: shell, template and configuration references.
+fn is_reference(value: &str) -> bool {
+    let shell = value.starts_with('$') || value.contains("${") || value.contains("$(");
+    let template = value.contains("{{") || value.contains("<%") || value.starts_with("%(");
+    let bracket = (value.starts_with('<') && value.ends_with('>'))
+        || (value.starts_with('[') && value.ends_with(']'))
+        || (value.starts_with('%') && value.ends_with('%') && value.len() > 2)
+        || (value.starts_with("__") && value.ends_with("__"))
+        || (value.starts_with('{') && value.ends_with('}'));
+    let pointer = ["arn:", "vault:", "op://", "secret://", "projects/", "file:", "env:", "ref+"]
+        .iter()
+        .any(|start| value.starts_with(start));
+    shell || template || bracket || pointer
+}
+
+/// Whether few different characters make up the value: `xxxxxxxx`, `00000000`, `abababab`.
+fn is_monotonous(value: &[u8]) -> bool {
+    let distinct = distinct(value);
+    distinct <= 3 || (value.len() >= 16 && distinct <= 5)
+}
+
+/// Number of different bytes.
+pub fn distinct(value: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    for &byte in value {
+        if let Some(place) = seen.get_mut(usize::from(byte)) {
+            *place = true;
+        }
+    }
+    seen.iter().filter(|seen| **seen).count()
+}
+
+/// SHA-256 of values that are published on purpose and shipped in ordinary packages. Hashes,
+/// because other scanners would find the values here.
+const PUBLISHED: &[&str] = &[
+    // transformers `testing_utils.py`, the user `hub-ci`; in every release up to 4.x.
+    "5de261506c0ff857b7c1af7059f842fb0a36d1ca2e4895da542c5eb726f2c802",
+    // Account key of the Azure storage emulator, in the documentation of adlfs and fsspec.
+    "0011cc25eb4320717494d2703e8cba85743e71b500283c21c8b88147992f9059",
+];
+
+/// Whether the value is one that its owner publishes.
+pub fn is_published(value: &[u8]) -> bool {
+    let digest = crate::model::Digest::of(value);
+    PUBLISHED.contains(&digest.hex())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_examples_from_secrets() {
+        let harmless = [
+            "",
+            "abc",
+            "changeme",
+            "CHANGE_ME",
+            "your-api-key",
+            "YOUR_TOKEN_HERE",
+            "<token>",
+            "${TOKEN}",
+            "$TOKEN",
+            "$(cat /run/secrets/x)",
+            "{{ .Values.token }}",
+            "xxxxxxxxxxxx",
+            "AKIAIOSFODNN7EXAMPLE",
+            "00000000-0000-0000",
+            "true",
+            "None",
+            "EMPTY",
+            "%TOKEN%",
+            "arn:aws:secretsmanager:eu-west-1:1:secret:x",
+            "sk-no-key-required",
+            "password",
+            "test-token-123",
+            "op://vault/item/field",
+            "[redacted]",
+            "dummy-key",
+        ];
+        for value in harmless {
+            assert!(is_placeholder(value), "{value}");
+        }
+        for value in ["hunter2secure", "qT9vLm4Zr1Xw8Kd2", "correct-horse-battery"] {
+            assert!(!is_placeholder(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn example_tokens() {
+        assert!(is_example_token("AKIAIOSFODNN7EXAMPLE"));
+        assert!(is_example_token("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"));
+        assert!(is_example_token("sk-1234567890abcdefgh"));
+        // `test` and `todo` come up by chance in random letters.
+        assert!(!is_example_token("hf_QzLrmTestKpWvXnBdGhJsYcFaUeToDoRkM"));
+    }
+}

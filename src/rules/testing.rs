@@ -1,0 +1,157 @@
+//! Images for the rules' tests: a configuration, and layers whose facts come from running one
+//! rule's `want` and `look` over files, as the scanner does.
+
+use std::collections::BTreeMap;
+
+use super::{Rule, Seen, Settings, Want};
+use crate::model::manifest::Manifest;
+use crate::model::{
+    Descriptor, Digest, Entry, EntryKind, Finding, Image, ImageConfig, LayerFacts, Level, Platform,
+};
+use crate::scan::{HEAD_BYTES, Limits};
+
+/// One file of a layer.
+pub(crate) struct File {
+    path: String,
+    content: Vec<u8>,
+    size: u64,
+    kind: EntryKind,
+}
+
+/// A file with that content.
+pub(crate) fn file(path: &str, content: impl AsRef<[u8]>) -> File {
+    let content = content.as_ref().to_vec();
+    let size = u64::try_from(content.len()).unwrap();
+    File { path: path.to_owned(), content, size, kind: EntryKind::File }
+}
+
+/// A file that begins like that and is that large.
+pub(crate) fn sized(path: &str, head: impl AsRef<[u8]>, size: u64) -> File {
+    let mut content = head.as_ref().to_vec();
+    let whole = usize::try_from(size).unwrap().min(HEAD_BYTES);
+    content.resize(whole.max(content.len()), 0);
+    File { path: path.to_owned(), content, size, kind: EntryKind::File }
+}
+
+/// An entry without content.
+pub(crate) fn entry(path: &str, kind: EntryKind) -> File {
+    File { path: path.to_owned(), content: Vec::new(), size: 0, kind }
+}
+
+/// An image under construction, for one rule.
+pub(crate) struct Sample {
+    rule: &'static dyn Rule,
+    pub(crate) image: Image,
+    pub(crate) facts: Vec<Option<LayerFacts>>,
+    pub(crate) settings: Settings,
+}
+
+/// Media type of the layers made here.
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+pub(crate) fn descriptor(media_type: &str, name: &str, size: u64) -> Descriptor {
+    Descriptor {
+        media_type: media_type.to_owned(),
+        digest: Digest::of(name.as_bytes()),
+        size,
+        urls: Vec::new(),
+        annotations: BTreeMap::new(),
+        platform: None,
+    }
+}
+
+impl Sample {
+    pub(crate) fn of(rule: &'static dyn Rule) -> Self {
+        let manifest = Manifest {
+            config: descriptor("application/vnd.oci.image.config.v1+json", "config", 100),
+            layers: Vec::new(),
+            annotations: BTreeMap::new(),
+            artifact_type: None,
+        };
+        let image = Image {
+            platform: Platform::default(),
+            digest: Digest::of(b"manifest"),
+            manifest,
+            config: ImageConfig::default(),
+            defects: Vec::new(),
+        };
+        Self { rule, image, facts: Vec::new(), settings: Settings::default() }
+    }
+
+    pub(crate) fn env(mut self, pairs: &[&str]) -> Self {
+        self.image.config.env.extend(pairs.iter().map(|pair| (*pair).to_owned()));
+        self
+    }
+
+    pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
+        self.image.config.labels.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// A step that made no layer.
+    pub(crate) fn step(mut self, created_by: &str) -> Self {
+        self.image.config.history.push(crate::model::image::History {
+            created_by: created_by.to_owned(),
+            comment: String::new(),
+            empty_layer: true,
+        });
+        self
+    }
+
+    /// A layer that has not been read, of that compressed size.
+    pub(crate) fn unread(mut self, created_by: &str, size: u64) -> Self {
+        self = self.step(created_by);
+        if let Some(step) = self.image.config.history.last_mut() {
+            step.empty_layer = false;
+        }
+        let name = format!("layer {}", self.facts.len());
+        self.image.manifest.layers.push(descriptor(LAYER, &name, size));
+        self.facts.push(None);
+        self
+    }
+
+    /// A layer with those files, looked at by the rule.
+    pub(crate) fn layer(self, created_by: &str, files: &[File]) -> Self {
+        let mut sample = self.unread(created_by, 1000);
+        let rule = sample.rule;
+        let mut facts = LayerFacts::empty(Digest::of(created_by.as_bytes()), 1000);
+        for file in files {
+            let entry = Entry { path: &file.path, kind: file.kind, size: file.size, link: None };
+            let head = &file.content[..file.content.len().min(HEAD_BYTES)];
+            let limits = Limits::default();
+            facts.unpacked_bytes += file.size;
+            facts.listing.push(&file.path, file.kind, file.size);
+            match rule.want(&entry, head) {
+                Want::Nothing => {}
+                Want::Head => rule.look(&entry, head, &limits, &mut facts.facts),
+                Want::Whole => rule.look(&entry, &file.content, &limits, &mut facts.facts),
+            }
+        }
+        if let Some(last) = sample.facts.last_mut() {
+            *last = Some(facts);
+        }
+        sample
+    }
+
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let facts: Vec<Option<&LayerFacts>> = self.facts.iter().map(Option::as_ref).collect();
+        self.rule.judge(&Seen::new(&self.image, &facts), &self.settings)
+    }
+
+    /// The highest level of all findings.
+    pub(crate) fn level(&self) -> Option<Level> {
+        self.findings().iter().map(|finding| finding.level).max()
+    }
+
+    /// The findings as people read them, one a line.
+    pub(crate) fn words(&self) -> String {
+        let lines: Vec<String> = self
+            .findings()
+            .iter()
+            .map(|finding| {
+                format!("{}: {}\n  fix: {}", finding.level, finding.message, finding.fix)
+            })
+            .collect();
+        lines.join("\n")
+    }
+}
