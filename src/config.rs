@@ -20,7 +20,7 @@ mod yaml;
 use std::path::{Path, PathBuf};
 
 pub use files::{MAX_CA_BYTES, MAX_SECRET_BYTES};
-pub use network::{Certificate, Listen, Receiver, ReceiverAuth, ReceiverKind, Registry, Tls};
+pub use network::{Certificate, Listen, Receiver, ReceiverAuth, Registry, Tls};
 pub use place::Store;
 pub use problem::{ConfigError, Problem};
 pub use raw::Unlisted;

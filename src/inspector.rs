@@ -23,6 +23,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::flight::{Arrival, Flight, Flights, Landing, Ticket};
@@ -64,6 +65,8 @@ struct Inner {
     flights: Flights,
     turns: Semaphore,
     tasks: TaskTracker,
+    /// Parent of all flights' tokens.
+    stop: CancellationToken,
 }
 
 impl Inspector {
@@ -72,11 +75,14 @@ impl Inspector {
         let known = Known::new(Arc::clone(&parts.store), parts.limits.profile());
         let turns = Semaphore::new(parts.concurrency.max(1));
         let tasks = TaskTracker::new();
-        Self(Arc::new(Inner { parts, known, flights: Flights::default(), turns, tasks }))
+        let stop = CancellationToken::new();
+        let flights = Flights::new(stop.clone());
+        Self(Arc::new(Inner { parts, known, flights, turns, tasks, stop }))
     }
 
-    /// Waits for work that goes on without a caller. Call it last.
+    /// Ends the reading of layers, and waits for what is being written down. Call it last.
     pub async fn finish(&self) {
+        self.0.stop.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
@@ -105,11 +111,11 @@ impl Inspector {
         deadline: Option<Instant>,
     ) -> Result<(Arc<Resolved>, u64), Undecided> {
         let inner = Arc::clone(&self.0);
-        let reference = question.reference.clone();
+        let question = question.clone();
         let task = self.0.tasks.spawn(async move {
             let started = Instant::now();
-            let resolved = inner.resolve(&reference).await;
-            inner.parts.metrics.phase(Phase::Resolve, started.elapsed());
+            let resolved = inner.resolve(&question).await;
+            inner.took(Phase::Resolve, started);
             resolved
         });
         match until(deadline, task).await {
@@ -137,7 +143,7 @@ impl Inspector {
         let undecided = std::mem::take(&mut learned.undecided);
         let mut verdict =
             question.judge(Some(resolved.digest.clone()), &learned.judgeable(&images), undecided);
-        self.0.parts.metrics.phase(Phase::Judge, started.elapsed());
+        self.0.took(Phase::Judge, started);
         verdict.stats = learned.stats;
         verdict
     }
@@ -153,7 +159,7 @@ impl Inspector {
             }
             if let Some(facts) = self.0.known.layer(&blob.digest).await {
                 learned.stats.layers_cached += 1;
-                self.0.parts.metrics.layer(LayerResult::Cached);
+                self.0.layer_was(LayerResult::Cached);
                 learned.layers.insert(blob.digest.clone(), facts);
             } else {
                 missing.push(blob.clone());
@@ -216,7 +222,8 @@ impl Inspector {
 }
 
 impl Inner {
-    async fn resolve(&self, reference: &Reference) -> Result<(Arc<Resolved>, u64), FetchError> {
+    async fn resolve(&self, question: &Question) -> Result<(Arc<Resolved>, u64), FetchError> {
+        let (reference, platforms) = (&question.reference, &question.policy.platforms);
         let mut bytes_read = 0;
         let digest = if let Some(digest) = reference.digest() {
             digest.clone()
@@ -229,13 +236,20 @@ impl Inner {
         if let Some(known) = self.known.image(&digest).await {
             return Ok((known, bytes_read));
         }
-        let resolved = Arc::new(resolve(&*self.parts.registry, &reference.at(&digest)).await?);
+        let resolved = resolve(&*self.parts.registry, &reference.at(&digest), platforms).await?;
+        let resolved = Arc::new(resolved);
         bytes_read += resolved.bytes_read;
-        for image in &resolved.images {
-            self.parts.metrics.image_compressed(image.manifest.compressed_bytes());
-        }
         self.known.save_image(&resolved).await;
         Ok((resolved, bytes_read))
+    }
+
+    fn took(&self, phase: Phase, started: Instant) {
+        let seconds = started.elapsed().as_secs_f64();
+        self.parts.metrics.phase_seconds.with((phase,)).observe(seconds);
+    }
+
+    fn layer_was(&self, result: LayerResult) {
+        self.parts.metrics.layers_total.with((result,)).inc();
     }
 
     async fn bind_tag(&self, reference: &Reference, digest: &crate::model::Digest) {
@@ -256,7 +270,7 @@ impl Inner {
             Landing::Whole(_) | Landing::Certain(_) | Landing::Failed(_) => None,
         };
         let result = if lasting.is_some() { LayerResult::Scanned } else { LayerResult::Failed };
-        self.parts.metrics.layer(result);
+        self.layer_was(result);
         // In memory before the flight leaves the list, so that nobody starts a second one.
         if let Some(facts) = &lasting {
             self.known.remember_layer(facts);
@@ -279,12 +293,12 @@ impl Inner {
             () = flight.cancel.cancelled() => return None,
             turn = self.turns.acquire() => turn,
         };
-        self.parts.metrics.scan_started();
+        self.parts.metrics.scan_inflight.inc();
         let started = Instant::now();
         let read = tokio::time::timeout(self.parts.layer_timeout, self.read(reference, blob, flight));
         let outcome = read.await;
-        self.parts.metrics.scan_ended();
-        self.parts.metrics.phase(Phase::Scan, started.elapsed());
+        self.parts.metrics.scan_inflight.dec();
+        self.took(Phase::Scan, started);
         drop(turn);
         match outcome {
             Ok(Ok(facts)) => Some((Landing::Whole(Arc::new(facts)), true)),
@@ -310,7 +324,7 @@ impl Inner {
     ) -> Result<LayerFacts, ReadError> {
         let started = Instant::now();
         let stream = self.parts.registry.blob(reference, blob).await.map_err(ReadError::Fetch)?;
-        self.parts.metrics.phase(Phase::Fetch, started.elapsed());
+        self.took(Phase::Fetch, started);
         let (counting, telling) = (Arc::clone(flight), Arc::clone(flight));
         let stream = stream.inspect(move |chunk| {
             let count = chunk.as_ref().map_or(0, bytes::Bytes::len);

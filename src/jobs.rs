@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::BackoffBuilder as _;
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::inspector::Asker;
-use crate::judge::Question;
+use crate::judge::{Question, utc_day};
 use crate::metrics::Source;
 use crate::model::{Reference, Verdict};
 use crate::receive::App;
@@ -76,13 +76,8 @@ async fn leased<T>(app: &App, job: &Job, lease: Duration, work: impl Future<Outp
     };
     tokio::select! {
         done = work => done,
-        () = renew => unreachable_renewal(),
+        never = renew => never,
     }
-}
-
-/// The renewing loop has no end; this only gives it a type.
-fn unreachable_renewal<T>() -> T {
-    std::process::abort()
 }
 
 async fn judge(app: &App, job: &Job) -> Result<Verdict, String> {
@@ -95,7 +90,7 @@ async fn judge(app: &App, job: &Job) -> Result<Verdict, String> {
     )
     .map_err(|error| error.to_string())?;
     let policy = Arc::clone(&app.live.load().policy);
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let today = utc_day(Timestamp::now());
     let question = Question { reference, namespace: None, policy, today };
     let asker = Asker { source: Source::Event, object: &new.receiver, keep: false };
     Ok(app.inspector.decide(&question, &asker, None).await)

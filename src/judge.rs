@@ -32,6 +32,11 @@ pub struct Question {
     pub today: Date,
 }
 
+/// The day it is in UTC, by which exceptions end.
+pub fn utc_day(now: jiff::Timestamp) -> Date {
+    jiff::tz::Offset::UTC.to_datetime(now).date()
+}
+
 /// One platform's image with the facts known of its layers, by index.
 pub struct Judgeable<'a> {
     /// The image.

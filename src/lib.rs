@@ -11,6 +11,8 @@ pub mod model;
 // 1. receive
 pub mod receive;
 
+pub mod jobs;
+
 // 2. resolve
 pub mod resolve;
 

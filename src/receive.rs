@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -30,7 +30,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::Config;
 use crate::inspector::Inspector;
-use crate::metrics::{Metrics, Route};
+use crate::metrics::{Code, Metrics, Path};
 use crate::policy::Policy;
 use crate::store::SharedStore;
 
@@ -108,7 +108,9 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, axum::Json(json!({"error": self.text}))).into_response()
+        let mut response = (self.status, axum::Json(json!({"error": self.text}))).into_response();
+        response.extensions_mut().insert(Reason(self.text));
+        response
     }
 }
 
@@ -133,21 +135,16 @@ async fn read_body(body: Body) -> Result<Bytes, Refusal> {
 
 /// Counts every request by route and code, and logs those that were refused as requests.
 async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let route = match request.uri().path() {
-        "/validate" => Route::Validate,
-        path if path.starts_with("/events/") => Route::Events,
-        _ => Route::Other,
-    };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
     let status = response.status();
-    app.metrics.http_request(route, status.as_u16());
+    let code = Code::new(Some(status.as_u16()));
+    app.metrics.http_requests_total.with((Path::of(&path), code)).inc();
     if status.is_client_error() || status.is_server_error() {
         let path: String = path.chars().filter(|c| !c.is_control()).take(100).collect();
-        let reason = response.extensions_mut().remove::<Reason>().map_or_else(String::new, |r| r.0);
+        let reason = response.extensions_mut().remove::<Reason>().map_or_else(String::new, |why| why.0);
         tracing::warn!(%method, path, status = status.as_u16(), reason, "request refused");
     }
-    response.headers_mut().remove(header::SERVER);
     response
 }
 

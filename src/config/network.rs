@@ -11,6 +11,7 @@ use super::raw::{RawAuth, RawBasic, RawListen, RawReceiver, RawRegistry, RawTls,
 use super::secret::Secret;
 use super::shape::quoted;
 use crate::policy::Pattern;
+use crate::receive::events::{self, SENDERS};
 
 /// Addresses to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,19 +58,12 @@ pub struct Registry {
 pub struct Receiver {
     /// Unique name; the path is `/events/<name>`.
     pub name: String,
-    /// Shape of its events.
-    pub kind: ReceiverKind,
+    /// Shape of its events: the kind of one of [`SENDERS`].
+    pub kind: &'static str,
     /// Host of the registry that sends.
     pub registry: String,
     /// How it proves itself.
     pub auth: ReceiverAuth,
-}
-
-/// Shape of a receiver's events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiverKind {
-    /// CNCF Distribution's notifications.
-    Distribution,
 }
 
 /// How a sender of events proves itself.
@@ -248,12 +242,13 @@ fn parse_name(written: String) -> Result<String, String> {
     ))
 }
 
-fn parse_kind(written: &str) -> Result<ReceiverKind, String> {
-    if written == "distribution" {
-        return Ok(ReceiverKind::Distribution);
+fn parse_kind(written: &str) -> Result<&'static str, String> {
+    if let Some(sender) = events::find(written) {
+        return Ok(sender.kind());
     }
-    let written = quoted(written);
-    Err(format!("not supported by this version: {written} (hint: supported: `distribution`)"))
+    let kinds: Vec<String> = SENDERS.iter().map(|sender| quoted(sender.kind())).collect();
+    let (written, kinds) = (quoted(written), kinds.join(", "));
+    Err(format!("not supported by this version: {written} (hint: supported: {kinds})"))
 }
 
 fn auth(

@@ -52,9 +52,9 @@ pub(super) struct Flight {
 }
 
 /// The layers being read now.
-#[derive(Default)]
 pub(super) struct Flights {
     flights: Mutex<HashMap<Digest, Arc<Flight>>>,
+    stop: CancellationToken,
 }
 
 /// One caller's place in a flight. Dropping it lets the reading go on (its result is kept);
@@ -77,6 +77,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Flights {
+    /// Flights that all end when `stop` is cancelled.
+    pub(super) fn new(stop: CancellationToken) -> Self {
+        Self { flights: Mutex::default(), stop }
+    }
+
     /// Joins the reading of a layer; `start` begins it when nobody reads it yet.
     pub(super) fn join(
         &self,
@@ -90,7 +95,7 @@ impl Flights {
         {
             return boarded;
         }
-        let flight = Arc::new(Flight::default());
+        let flight = Arc::new(Flight { cancel: self.stop.child_token(), ..Flight::default() });
         let boarded = flight.board(&is_certain, true).unwrap_or_else(|| flight.given_up());
         flights.insert(digest.clone(), Arc::clone(&flight));
         drop(flights);
@@ -203,7 +208,7 @@ mod tests {
     }
 
     fn setup() -> (Flights, Started) {
-        (Flights::default(), Started(Mutex::default()))
+        (Flights::new(CancellationToken::new()), Started(Mutex::default()))
     }
 
     #[tokio::test]

@@ -1,11 +1,13 @@
 //! What is left behind of a decision: one log line, the metrics, an entry in the verdict log.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Inspector;
 use crate::judge::Question;
-use crate::metrics::Source;
+use crate::metrics::{CacheUse, Source};
 use crate::model::{Decision, Verdict};
 
 /// Who asks, for the record.
@@ -46,7 +48,14 @@ impl Inspector {
 
     /// Counts and logs a verdict.
     pub fn tell(&self, verdict: &Verdict, asker: &Asker<'_>) {
-        self.0.parts.metrics.verdict(asker.source, verdict);
+        let stats = verdict.stats;
+        let cache = match (stats.layers_scanned, stats.layers_cached, stats.bytes_read) {
+            (0, _, 0) => CacheUse::Hit,
+            (_, 0, _) => CacheUse::Miss,
+            _ => CacheUse::Partial,
+        };
+        let took = Duration::from_millis(stats.elapsed_ms);
+        self.0.parts.metrics.decided(asker.source, cache, verdict, took);
         log(verdict, asker);
     }
 }

@@ -17,7 +17,9 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 /// `GET /metrics`, Prometheus text format.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     if let Ok(Ok(state)) = tokio::time::timeout(STORE_TIMEOUT, app.store.queue_state()).await {
-        app.metrics.queue(&state, Timestamp::now());
+        let age = state.oldest.map(|oldest| Timestamp::now().duration_since(oldest));
+        let age = age.and_then(|age| Duration::try_from(age).ok());
+        app.metrics.set_queue(state.depth, age);
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
 }

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::events::{self, Batch};
 use super::{App, Refusal, read_body};
 use crate::config::{Receiver, ReceiverAuth};
-use crate::metrics::EventOutcome;
+use crate::metrics::{Configured, EventOutcome};
 use crate::store::{DeadLetter, Enqueued, NewJob};
 
 /// Takes a batch of events.
@@ -29,19 +29,18 @@ pub(super) async fn push_events(
 ) -> Response {
     let live = app.live.load();
     let Some(receiver) = live.config.receivers.iter().find(|receiver| receiver.name == name) else {
-        app.metrics.event("unknown", EventOutcome::Unauthorized);
         return Refusal::new(StatusCode::NOT_FOUND, "no such receiver").into_response();
     };
     let receiver = receiver.clone();
     drop(live);
     if !is_authentic(&receiver.auth, &headers) {
-        app.metrics.event(&receiver.name, EventOutcome::Unauthorized);
+        count(&app, &receiver, EventOutcome::Unauthorized, 1);
         return unauthorized(&receiver.auth);
     }
     let body = match read_body(body).await {
         Ok(body) => body,
         Err(refusal) => {
-            app.metrics.event(&receiver.name, EventOutcome::Unreadable);
+            count(&app, &receiver, EventOutcome::Refused, 1);
             return refusal.into_response();
         }
     };
@@ -52,7 +51,7 @@ pub(super) async fn push_events(
 
 /// Makes a body's pushes durable and says what became of each.
 async fn accept(app: &App, receiver: &Receiver, body: &Bytes) -> Result<Response, Response> {
-    let read = events::find(receiver.kind.as_str())
+    let read = events::find(receiver.kind)
         .ok_or_else(|| events::EventError("no sender of that kind".into()))
         .and_then(|sender| sender.read(body));
     let batch = read.unwrap_or_else(|error| Batch {
@@ -62,7 +61,7 @@ async fn accept(app: &App, receiver: &Receiver, body: &Bytes) -> Result<Response
     let jobs: Vec<NewJob> = batch.pushes.iter().map(|push| job(receiver, push)).collect();
     let unavailable = |error: crate::store::StoreError| {
         tracing::error!(receiver = receiver.name, %error, "event cannot be kept");
-        app.metrics.event(&receiver.name, EventOutcome::Failed);
+        count(app, receiver, EventOutcome::Refused, 1);
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the event cannot be kept now: try again")
             .into_response()
     };
@@ -78,17 +77,23 @@ async fn accept(app: &App, receiver: &Receiver, body: &Bytes) -> Result<Response
         app.wake.notify_waiters();
         app.wake.notify_one();
     }
-    for (outcome, count) in [
-        (EventOutcome::Accepted, accepted),
+    for (outcome, number) in [
+        (EventOutcome::Queued, accepted),
         (EventOutcome::Duplicate, duplicate),
         (EventOutcome::Ignored, batch.ignored),
-        (EventOutcome::Unreadable, batch.unreadable.len()),
+        (EventOutcome::DeadLetter, batch.unreadable.len()),
     ] {
-        app.metrics.events(&receiver.name, outcome, count);
+        count(app, receiver, outcome, number);
     }
     let answer = json!({"accepted": accepted, "duplicate": duplicate, "ignored": batch.ignored,
         "unreadable": batch.unreadable.len()});
     Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
+}
+
+fn count(app: &App, receiver: &Receiver, outcome: EventOutcome, number: usize) {
+    let name = Configured::new(receiver.name.as_str());
+    let number = u64::try_from(number).unwrap_or(u64::MAX);
+    app.metrics.events_total.with((name, outcome)).inc_by(number);
 }
 
 fn job(receiver: &Receiver, push: &events::Push) -> NewJob {

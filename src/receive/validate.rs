@@ -9,14 +9,14 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::admission::{Ask, MAX_IMAGES, Review, ReviewError, Wanted};
 use super::{App, Refusal, read_body};
 use crate::answer::review::{self, Judged};
 use crate::inspector::Asker;
-use crate::judge::Question;
+use crate::judge::{Question, utc_day};
 use crate::metrics::Source;
 use crate::model::{Cause, Undecided, Verdict};
 
@@ -107,7 +107,7 @@ impl App {
     /// The question about one image of a review, or the verdict on what is no reference.
     fn question(&self, asked: &Review, wanted: &Wanted) -> Result<Question, Box<Verdict>> {
         let live = self.live.load();
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let today = utc_day(Timestamp::now());
         let namespace = Some(asked.namespace.clone()).filter(|namespace| !namespace.is_empty());
         match wanted.image.parse() {
             Ok(reference) => {

@@ -64,6 +64,8 @@ pub enum Defect {
     TooManyBytes,
     /// The layer has more entries than are read.
     TooManyEntries,
+    /// More facts for one rule than are kept: a flood could hide the one that matters.
+    TooManyFacts,
     /// A path that Linux could not open.
     PathTooLong,
     /// The bytes are not those the manifest names.
@@ -87,6 +89,7 @@ impl Defect {
         Self::BombRatio,
         Self::TooManyBytes,
         Self::TooManyEntries,
+        Self::TooManyFacts,
         Self::PathTooLong,
         Self::DigestMismatch,
         Self::SizeMismatch,
@@ -107,6 +110,7 @@ impl Defect {
             Self::BombRatio => "bomb-ratio",
             Self::TooManyBytes => "too-many-bytes",
             Self::TooManyEntries => "too-many-entries",
+            Self::TooManyFacts => "too-many-facts",
             Self::PathTooLong => "path-too-long",
             Self::DigestMismatch => "digest-mismatch",
             Self::SizeMismatch => "size-mismatch",
@@ -138,6 +142,7 @@ impl Defect {
             Self::BombRatio => "grows like a decompression bomb",
             Self::TooManyBytes => "unpacks to more bytes than are read",
             Self::TooManyEntries => "has more entries than are read",
+            Self::TooManyFacts => "has more suspicious files than are kept",
             Self::PathTooLong => "has a path longer than Linux can open",
             Self::DigestMismatch => "is not the content that the manifest names",
             Self::SizeMismatch => "is not as long as the manifest says",
