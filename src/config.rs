@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 pub use files::{MAX_CA_BYTES, MAX_SECRET_BYTES};
 pub use network::{Certificate, Listen, Receiver, ReceiverAuth, Registry, Tls};
 pub use place::Store;
+pub(crate) use policy::is_platform;
 pub use problem::{ConfigError, Problem};
 pub use raw::Unlisted;
 pub use schema::of_config as json_schema;

@@ -1,0 +1,170 @@
+//! `plimsoll check`: asks for the verdict of each image, prints it, and makes the exit code.
+//! How a verdict is reached is behind [`Checks`].
+
+use std::io::{self, IsTerminal as _, Write};
+use std::process::ExitCode;
+
+use async_trait::async_trait;
+
+use super::{Check, Output};
+use crate::answer::table::{self, Style};
+use crate::answer::{json, plain};
+use crate::model::{Decision, Verdict};
+
+/// Something that can tell the verdict of an image.
+#[async_trait]
+pub trait Checks: Send + Sync {
+    /// The verdict of IMAGE as written on the command line. The error says, for people, why there
+    /// is none: it is no reference, or there is no such file.
+    async fn check(&self, image: &str) -> Result<Verdict, String>;
+}
+
+/// How bad it is, in the order of the exit codes that win over each other: something that could
+/// not be decided says less than a denial, but a script must not take it for "all were judged".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Outcome {
+    /// Every image is allowed.
+    #[default]
+    Allowed,
+    /// At least one is denied, and all were decided.
+    Denied,
+    /// At least one could not be decided, or an error.
+    Unknown,
+}
+
+impl Outcome {
+    /// Contract: DESIGN.md section 4.1.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Allowed => 0,
+            Self::Denied => 1,
+            Self::Unknown => 2,
+        }
+    }
+
+    fn of(decision: Decision) -> Self {
+        match decision {
+            Decision::Allow => Self::Allowed,
+            Decision::Deny => Self::Denied,
+            Decision::Undecided => Self::Unknown,
+        }
+    }
+}
+
+/// Runs the subcommand.
+pub fn run(check: &Check) -> anyhow::Result<ExitCode> {
+    super::logs::init(super::logs::Audience::Person);
+    let _config = crate::config::Config::load_or_default(check.config.path.as_deref())?;
+    anyhow::bail!("not wired yet: {}", check.images.join(" "))
+}
+
+/// Checks the images one after the other; each verdict is printed when it is there.
+pub async fn check_all(
+    images: &[String],
+    checks: &dyn Checks,
+    output: Output,
+    style: Style,
+    stdout: &mut (dyn Write + Send),
+    stderr: &mut (dyn Write + Send),
+) -> io::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    for (index, image) in images.iter().enumerate() {
+        match checks.check(image).await {
+            Ok(verdict) => {
+                outcome = outcome.max(Outcome::of(verdict.decision));
+                let text = match output {
+                    Output::Json => format!("{}\n", json::pretty(&verdict)),
+                    Output::Table if index > 0 => format!("\n{}", table::render(&verdict, style)),
+                    Output::Table => table::render(&verdict, style),
+                };
+                stdout.write_all(text.as_bytes())?;
+                stdout.flush()?;
+            }
+            Err(reason) => {
+                outcome = Outcome::Unknown;
+                let (image, reason) = (plain::line(image, 300), plain::line(&reason, 1000));
+                writeln!(stderr, "error: {image}: {reason}")?;
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// How to print to stdout: coloured and wrapped on a terminal, plain when piped.
+pub fn style_of_stdout() -> Style {
+    let is_terminal = io::stdout().is_terminal();
+    let colour = is_terminal && wants_colour(std::env::var_os("NO_COLOR").as_deref());
+    let width = if is_terminal { comfy_table::Table::new().width().map(usize::from) } else { None };
+    Style { colour, width }
+}
+
+/// <https://no-color.org>: present and not empty, whatever its value, means no colour.
+fn wants_colour(no_color: Option<&std::ffi::OsStr>) -> bool {
+    no_color.is_none_or(std::ffi::OsStr::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::message::tests::{allowed, denied, not_known};
+
+    struct Canned;
+
+    #[async_trait]
+    impl Checks for Canned {
+        async fn check(&self, image: &str) -> Result<Verdict, String> {
+            match image {
+                "allowed" => Ok(allowed()),
+                "denied" => Ok(denied()),
+                "not-known" => Ok(not_known()),
+                other => Err(format!("not an image reference: `{other}`")),
+            }
+        }
+    }
+
+    async fn checked(images: &[&str], output: Output) -> (Outcome, String, String) {
+        let images: Vec<String> = images.iter().map(|image| (*image).to_owned()).collect();
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let outcome =
+            check_all(&images, &Canned, output, Style::default(), &mut stdout, &mut stderr)
+                .await
+                .unwrap();
+        (outcome, String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_worst_makes_the_exit_code() {
+        for (images, code) in [
+            (&["allowed"][..], 0),
+            (&["allowed", "allowed"], 0),
+            (&["denied", "allowed"], 1),
+            (&["not-known"], 2),
+            (&["not-known", "denied"], 2),
+            (&["denied", "bad\x1b"], 2),
+        ] {
+            assert_eq!(checked(images, Output::Table).await.0.exit_code(), code, "{images:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn json_is_a_stream_of_objects() {
+        let (_, stdout, stderr) = checked(&["allowed", "bad", "denied"], Output::Json).await;
+        let stream = serde_json::Deserializer::from_str(&stdout).into_iter::<Verdict>();
+        let verdicts: Vec<Verdict> = stream.map(Result::unwrap).collect();
+        assert_eq!(verdicts, [allowed(), denied()]);
+        assert_eq!(stderr, "error: bad: not an image reference: `bad`\n");
+    }
+
+    #[tokio::test]
+    async fn tables_stand_apart() {
+        let (_, stdout, _) = checked(&["allowed", "denied"], Output::Table).await;
+        assert!(stdout.contains("known 7\n\nDENIED  "), "{stdout}");
+    }
+
+    #[test]
+    fn no_color_switches_colours_off() {
+        assert!(wants_colour(None));
+        assert!(wants_colour(Some("".as_ref())));
+        assert!(!wants_colour(Some("0".as_ref())));
+    }
+}
