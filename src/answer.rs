@@ -6,6 +6,8 @@ pub mod json;
 pub mod message;
 pub mod place;
 pub mod plain;
+
+pub mod review;
 pub mod table;
 pub(crate) mod wrap;
 

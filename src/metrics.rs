@@ -13,7 +13,7 @@ use prometheus::{
     TextEncoder,
 };
 
-pub use family::Family;
+pub use family::{Family, Labels, Vector};
 pub use label::{
     CacheUse, Code, Configured, EventOutcome, Label, LayerResult, Path, Phase, PolicyHash, Source,
 };
@@ -24,8 +24,10 @@ use family::{Kind, Spec};
 
 /// Decisions: milliseconds when all is known, up to the 30 s that Kubernetes allows, and the
 /// minutes that a pushed image may take.
-const DECIDE_SECONDS: &[f64] =
-    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0];
+const DECIDE_SECONDS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
+    600.0,
+];
 /// Phases: judging takes microseconds, reading a 15 GB image up to a quarter of an hour.
 const PHASE_SECONDS: &[f64] =
     &[0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];

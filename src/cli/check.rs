@@ -1,12 +1,15 @@
 //! `plimsoll check`: asks for the verdict of each image, prints it, and makes the exit code.
 //! How a verdict is reached is behind [`Checks`].
 
+pub mod engine;
+
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use async_trait::async_trait;
 
 use super::{Check, Output};
+use crate::config::Config;
 use crate::answer::table::{self, Style};
 use crate::answer::{json, plain};
 use crate::model::{Decision, Verdict};
@@ -54,8 +57,17 @@ impl Outcome {
 /// Runs the subcommand.
 pub fn run(check: &Check) -> anyhow::Result<ExitCode> {
     super::logs::init(super::logs::Audience::Person);
-    let _config = crate::config::Config::load_or_default(check.config.path.as_deref())?;
-    anyhow::bail!("not wired yet: {}", check.images.join(" "))
+    let config = Config::load_or_default(check.config.path.as_deref())?;
+    let style = style_of_stdout();
+    let outcome = tokio::runtime::Runtime::new()?.block_on(async {
+        let checks = engine::Engine::build(check, config).await?;
+        let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
+        let outcome =
+            check_all(&check.images, &checks, check.output, style, &mut stdout, &mut stderr).await;
+        checks.finish().await;
+        anyhow::Ok(outcome?)
+    })?;
+    Ok(ExitCode::from(outcome.exit_code()))
 }
 
 /// Checks the images one after the other; each verdict is printed when it is there.

@@ -8,4 +8,5 @@ use super::{ConfigFile, logs};
 pub fn run(config: ConfigFile) -> anyhow::Result<ExitCode> {
     logs::init(logs::Audience::Machine);
     tokio::runtime::Runtime::new()?.block_on(Box::pin(crate::serve::main(config.path)))
+        .map_err(Into::into)
 }

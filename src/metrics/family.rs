@@ -68,13 +68,20 @@ impl Kind for Histogram {
 }
 
 /// Prometheus' metrics with labels, which go by the order of their values.
-pub(super) trait Vector: Collector + Clone + 'static {
+pub trait Vector {
     /// One series.
     type Series;
 
-    fn make(spec: &Spec, labels: &[&str]) -> Result<Self, prometheus::Error>;
+    /// The series with these label values; made if it is new.
     fn series(&self, values: &[String]) -> Self::Series;
+
+    /// Forgets all series.
     fn clear(&self);
+}
+
+/// How one is made.
+pub(super) trait Make: Vector + Collector + Clone + 'static {
+    fn make(spec: &Spec, labels: &[&str]) -> Result<Self, prometheus::Error>;
 }
 
 macro_rules! vector {
@@ -82,16 +89,18 @@ macro_rules! vector {
         impl Vector for $vector {
             type Series = $series;
 
-            fn make(spec: &Spec, labels: &[&str]) -> Result<Self, prometheus::Error> {
-                Self::new(spec.$opts().into(), labels)
-            }
-
             fn series(&self, values: &[String]) -> $series {
                 self.with_label_values(values)
             }
 
             fn clear(&self) {
                 self.reset();
+            }
+        }
+
+        impl Make for $vector {
+            fn make(spec: &Spec, labels: &[&str]) -> Result<Self, prometheus::Error> {
+                Self::new(spec.$opts(), labels)
             }
         }
     };
@@ -107,20 +116,25 @@ pub struct Family<V, L> {
     labels: PhantomData<fn(L)>,
 }
 
-#[expect(private_bounds, reason = "the bounds only say which of prometheus' types fit")]
 impl<V: Vector, L: Labels> Family<V, L> {
     /// The series with these labels.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a tuple made for the call reads better bare"
+    )]
     pub fn with(&self, labels: L) -> V::Series {
         self.vector.series(&labels.values())
     }
+}
 
+impl<V: Vector, L> Family<V, L> {
     /// Forgets all series.
     pub(super) fn reset(&self) {
         self.vector.clear();
     }
 }
 
-impl<V: Vector, L: Labels> Kind for Family<V, L> {
+impl<V: Make, L: Labels> Kind for Family<V, L> {
     fn register(registry: &Registry, spec: &Spec) -> Result<Self, prometheus::Error> {
         let vector = registered(registry, V::make(spec, &L::names())?)?;
         let family = Self { vector, labels: PhantomData };
@@ -132,8 +146,10 @@ impl<V: Vector, L: Labels> Kind for Family<V, L> {
 }
 
 /// One or two labels.
-pub(super) trait Labels: Sized {
+pub trait Labels: Sized {
+    /// Their names.
     fn names() -> Vec<&'static str>;
+    /// Their values, in the same order.
     fn values(&self) -> Vec<String>;
     /// Every combination, if all are closed; else none.
     fn all() -> Vec<Self>;

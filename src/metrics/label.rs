@@ -51,7 +51,7 @@ labels! {
     Source = "source" {
         /// kube-apiserver with an AdmissionReview.
         Admission = "admission",
-        /// kube-apiserver with an ImageReview.
+        /// kube-apiserver with an `ImageReview`.
         ImageReview = "image-review",
         /// Gatekeeper.
         ExternalData = "external-data",
@@ -303,8 +303,13 @@ mod tests {
         for (path, expected) in paths {
             assert_eq!(Path::of(path).as_str(), expected, "{path}");
         }
-        let codes =
-            [(None, "none"), (Some(200), "200"), (Some(299), "2xx"), (Some(777), "other"), (Some(0), "other")];
+        let codes = [
+            (None, "none"),
+            (Some(200), "200"),
+            (Some(299), "2xx"),
+            (Some(777), "other"),
+            (Some(0), "other"),
+        ];
         for (code, expected) in codes {
             assert_eq!(Code::new(code).text(), expected, "{code:?}");
         }

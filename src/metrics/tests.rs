@@ -13,7 +13,12 @@ fn verdict() -> Verdict {
         image: "registry.example.com/ml/app:1".into(),
         digest: None,
         decision: Decision::Deny,
-        findings: vec![Finding::new(RuleId::new("image-size"), Level::Deny, "too large", "smaller")],
+        findings: vec![Finding::new(
+            RuleId::new("image-size"),
+            Level::Deny,
+            "too large",
+            "smaller",
+        )],
         undecided: vec![Undecided::new(Cause::Deadline, "")],
         exceptions: Vec::new(),
         images: vec![ImageSummary {
@@ -96,9 +101,28 @@ fn every_metric_has_help() {
     assert_eq!(named("# HELP "), types);
     insta::assert_snapshot!(
         types.iter().filter(|name| name.starts_with("plimsoll_")).cloned().collect::<Vec<_>>().join("\n"),
-        @""
+        @"
+        plimsoll_config_reload_failures_total
+        plimsoll_decide_seconds
+        plimsoll_decisions_total
+        plimsoll_events_total
+        plimsoll_findings_total
+        plimsoll_http_requests_total
+        plimsoll_image_compressed_bytes
+        plimsoll_layers_total
+        plimsoll_phase_seconds
+        plimsoll_policy_info
+        plimsoll_queue_depth
+        plimsoll_queue_oldest_seconds
+        plimsoll_registry_bytes_total
+        plimsoll_registry_requests_total
+        plimsoll_scan_inflight
+        plimsoll_tls_not_after_seconds
+        plimsoll_tls_reload_failures_total
+        plimsoll_undecided_total
+        "
     );
-    insta::assert_snapshot!(line(&text, "# HELP plimsoll_tls_reload"), @"");
+    insta::assert_snapshot!(line(&text, "# HELP plimsoll_tls_reload"), @"# HELP plimsoll_tls_reload_failures_total Changed certificates that were refused; the last good one is still served.");
 }
 
 #[test]
@@ -110,7 +134,9 @@ fn two_in_one_process_do_not_count_together() {
 
 #[test]
 fn large_counts_stay_about_right() {
-    for (bytes, expected) in [(0, 0.0), (1, 1.0), (3 << 30, 3_221_225_472.0), (1 << 40, 1_099_511_627_776.0)] {
+    for (bytes, expected) in
+        [(0, 0.0), (1, 1.0), (3 << 30, 3_221_225_472.0), (1 << 40, 1_099_511_627_776.0)]
+    {
         assert!((float(bytes) - expected).abs() < 0.5, "{bytes}");
     }
 }
@@ -133,6 +159,7 @@ fn promtool_finds_nothing_wrong() {
     };
     promtool.stdin.take().unwrap().write_all(busy().render().as_bytes()).unwrap();
     let output = promtool.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+    let said =
+        [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
     assert!(output.status.success() && said.concat().is_empty(), "{}", said.concat());
 }
