@@ -1,0 +1,25 @@
+# Plimsoll. `make demo` shows it at work, `make test` runs every test; both install what they need.
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: demo test lint bench
+
+demo:
+	tests/install.sh docker-registry skopeo jq curl
+	$(CARGO) build --bin plimsoll --example demo-images
+	PLIMSOLL=$(TARGET)/debug/plimsoll DEMO_IMAGES=$(TARGET)/debug/examples/demo-images deploy/demo/demo.sh
+
+test:
+	tests/install.sh docker-registry skopeo promtool
+	$(CARGO) test --all-targets
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
+	else echo "cargo-deny is not installed: licences, bans and sources are not checked"; fi
+
+bench:
+	tests/install.sh docker-registry skopeo igzip time curl jq
+	$(CARGO) build --release
+	PLIMSOLL=$(TARGET)/release/plimsoll benches/bench.sh
