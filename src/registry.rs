@@ -1,15 +1,43 @@
 //! Step 3, fetch: how images are read, as a trait. Behind it are a registry over HTTP, an OCI
 //! layout folder and a docker archive file.
 
+// A registry over HTTP, from the outside in.
 pub mod client;
+
+pub mod hosts;
+
+mod host;
+
+mod request;
+
+mod blob;
+
+mod auth;
+
+mod token;
 
 pub mod credentials;
 
-pub mod blob;
+mod egress;
+
+pub mod retry;
+
+// Images on disk.
+pub mod source;
 
 pub mod layout;
 
 pub mod docker_archive;
+
+mod tar_index;
+
+mod local;
+
+// What all of them share.
+mod verify;
+
+pub use hosts::{HostConfig, UnlistedRegistries};
+pub use retry::{Retry, Timeouts};
 
 use std::sync::Arc;
 
@@ -68,6 +96,9 @@ pub enum FetchError {
     /// The registry delivers bytes of another digest or size than asked for, repeatedly.
     #[error("registry returned other bytes than asked: {0}")]
     Mismatch(String),
+    /// A layout folder or archive file cannot be read.
+    #[error("cannot read image from disk: {0}")]
+    Local(String),
     /// More bytes than any honest document has.
     #[error("{what} is larger than {limit} bytes")]
     TooLarge {
@@ -82,7 +113,7 @@ impl FetchError {
     /// What this means for a decision.
     pub fn cause(&self) -> Cause {
         match self {
-            Self::Unreachable(_) | Self::Mismatch(_) | Self::TooLarge { .. } => {
+            Self::Unreachable(_) | Self::Mismatch(_) | Self::Local(_) | Self::TooLarge { .. } => {
                 Cause::RegistryUnreachable
             }
             Self::Denied(_) => Cause::RegistryDenied,

@@ -1,1 +1,177 @@
-//! Blob streams: verified, resumed.
+//! Downloads of blobs: verified while they stream, resumed where they broke. Bytes that were
+//! handed out cannot be taken back, so wrong ones end the stream with an error.
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::header::CONTENT_RANGE;
+use reqwest::{Response, StatusCode};
+
+use super::host::{Ask, Host};
+use super::request;
+use super::retry::{Failure, Patience};
+use super::verify::Verifier;
+use super::{BlobStream, FetchError};
+use crate::model::{Descriptor, Reference};
+
+/// Bytes a connection must bring for the attempts to be counted anew. A registry that drips a
+/// few bytes into each of many connections is as good as dead.
+const MIN_PROGRESS_BYTES: u64 = 64 * 1024;
+
+/// A download in progress.
+pub(super) struct Download {
+    host: Arc<Host>,
+    reference: Reference,
+    path: String,
+    verifier: Verifier,
+    patience: Patience,
+    body: Option<Body>,
+    /// What `verifier` had seen when the attempts were last counted anew.
+    counted_from: u64,
+}
+
+/// One response's body.
+struct Body {
+    response: Response,
+    /// Bytes at its start that are there already, because the registry ignored `Range`.
+    skip: u64,
+}
+
+impl Download {
+    /// Connects; everything that can be refused at once is.
+    pub(super) async fn start(
+        host: Arc<Host>,
+        reference: &Reference,
+        blob: &Descriptor,
+    ) -> Result<Self, FetchError> {
+        let mut download = Self {
+            patience: Patience::new(&host.retry),
+            host,
+            reference: reference.clone(),
+            path: format!("blobs/{}", blob.digest),
+            verifier: Verifier::new(blob),
+            body: None,
+            counted_from: 0,
+        };
+        download.connect().await?;
+        Ok(download)
+    }
+
+    pub(super) fn into_stream(self) -> BlobStream {
+        stream::try_unfold(self, |mut download| async move {
+            Ok(download.next().await?.map(|chunk| (chunk, download)))
+        })
+        .into_stream()
+        .boxed()
+    }
+
+    /// The next bytes; `None` when all were there and were right.
+    async fn next(&mut self) -> Result<Option<Bytes>, FetchError> {
+        loop {
+            match self.chunk().await {
+                Ok(Some(chunk)) => {
+                    if chunk.is_empty() {
+                        continue;
+                    }
+                    self.verifier.take(&chunk)?;
+                    self.note_progress();
+                    return Ok(Some(chunk));
+                }
+                // All is there: whatever the connection does now does not matter.
+                Ok(None) | Err(_) if self.verifier.is_full() => {
+                    return self.verifier.finish().map(|()| None);
+                }
+                Ok(None) => self.reconnect(self.broken_off()).await?,
+                Err(failure) => self.reconnect(failure).await?,
+            }
+        }
+    }
+
+    /// The next chunk of this connection, without what is there already.
+    async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        let subject = self.ask().subject();
+        let Some(body) = &mut self.body else { return Ok(None) };
+        let chunk = request::next_chunk(&mut body.response, &subject, &*self.host.observer).await?;
+        let Some(mut chunk) = chunk else { return Ok(None) };
+        let known = usize::try_from(body.skip).unwrap_or(usize::MAX).min(chunk.len());
+        chunk.advance(known);
+        body.skip = body.skip.saturating_sub(u64::try_from(known).unwrap_or(u64::MAX));
+        Ok(Some(chunk))
+    }
+
+    fn note_progress(&mut self) {
+        if self.verifier.seen().saturating_sub(self.counted_from) >= MIN_PROGRESS_BYTES {
+            self.counted_from = self.verifier.seen();
+            self.patience.renew();
+        }
+    }
+
+    async fn reconnect(&mut self, failure: Failure) -> Result<(), FetchError> {
+        self.body = None;
+        self.patience.wait(failure).await?;
+        self.connect().await
+    }
+
+    async fn connect(&mut self) -> Result<(), FetchError> {
+        loop {
+            let opened = match self.host.get(&self.ask()).await {
+                Ok(response) => self.accept(response)?,
+                // The registry holds fewer bytes than the descriptor says.
+                Err(Failure { status: Some(416), .. }) if self.verifier.seen() > 0 => {
+                    return Err(self.verifier.mismatch("shorter than its descriptor says"));
+                }
+                Err(failure) => Err(failure),
+            };
+            match opened {
+                Ok(body) => {
+                    self.body = Some(body);
+                    return Ok(());
+                }
+                Err(failure) => self.patience.wait(failure).await?,
+            }
+        }
+    }
+
+    /// Looks at a response's status and headers: does it carry what is missing?
+    fn accept(&self, response: Response) -> Result<Result<Body, Failure>, FetchError> {
+        let seen = self.verifier.seen();
+        let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
+        if is_partial && range_start(&response) != Some(seen) {
+            return Ok(Err(Failure::passing(FetchError::Unreachable(
+                self.ask().subject().text("another range than asked for"),
+            ))));
+        }
+        let skip = if is_partial { 0 } else { seen };
+        let missing = self.verifier.size().saturating_sub(seen).saturating_add(skip);
+        match response.content_length() {
+            Some(length) if length > missing => {
+                Err(self.verifier.mismatch("longer than its descriptor says"))
+            }
+            Some(length) if length < missing => {
+                Err(self.verifier.mismatch("shorter than its descriptor says"))
+            }
+            _ => Ok(Ok(Body { response, skip })),
+        }
+    }
+
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            reference: &self.reference,
+            path: &self.path,
+            accept: None,
+            from: self.verifier.seen(),
+            is_document: false,
+        }
+    }
+
+    fn broken_off(&self) -> Failure {
+        Failure::passing(self.verifier.mismatch("shorter than its descriptor says"))
+    }
+}
+
+/// First byte of a `Content-Range: bytes 5-9/10`.
+fn range_start(response: &Response) -> Option<u64> {
+    let value = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+    value.trim().strip_prefix("bytes")?.trim_start().split_once('-')?.0.trim().parse().ok()
+}

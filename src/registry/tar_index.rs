@@ -1,0 +1,187 @@
+//! Where the members of a tar archive lie, found in one pass that skips their content. Two
+//! members of one name are kept apart: who would load "the" file depends on the reader.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use tar::{Archive, EntryType};
+
+use super::{FetchError, local};
+use crate::model::entry::clean_path;
+
+/// Most members of an archive; an image of 1000 layers has 3000.
+const MAX_MEMBERS: usize = 20_000;
+/// Most links from one name to the next.
+const MAX_LINKS: usize = 8;
+
+/// A member's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) offset: u64,
+    pub(super) size: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Member {
+    File(Stretch),
+    Link(String),
+    Ambiguous,
+}
+
+/// The members of one archive file.
+#[derive(Debug)]
+pub(super) struct TarIndex {
+    path: PathBuf,
+    members: HashMap<String, Member>,
+}
+
+impl TarIndex {
+    /// Reads the headers of the whole archive.
+    pub(super) fn read(path: &Path) -> Result<Self, FetchError> {
+        let mut index = Self { path: path.to_owned(), members: HashMap::new() };
+        let file = local::open(path)?;
+        let unreadable = |error| local::unreadable(path, &error);
+        let mut archive = Archive::new(BufReader::new(file));
+        for member in archive.entries_with_seek().map_err(unreadable)? {
+            let member = member.map_err(unreadable)?;
+            let Some(name) = clean_path(&String::from_utf8_lossy(&member.path_bytes())) else {
+                continue;
+            };
+            let target = member.link_name_bytes();
+            let target = target.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            let kind = member.header().entry_type();
+            let found = match kind {
+                EntryType::Regular | EntryType::Continuous => Member::File(Stretch {
+                    offset: member.raw_file_position(),
+                    size: member.size(),
+                }),
+                EntryType::Symlink => Member::Link(relative(&name, &target)),
+                EntryType::Link => Member::Link(target.into_owned()),
+                _ => continue,
+            };
+            index.insert(name, found)?;
+        }
+        Ok(index)
+    }
+
+    fn insert(&mut self, name: String, member: Member) -> Result<(), FetchError> {
+        if self.members.len() >= MAX_MEMBERS {
+            return Err(self.broken(&format!("more than {MAX_MEMBERS} members")));
+        }
+        self.members.entry(name).and_modify(|there| *there = Member::Ambiguous).or_insert(member);
+        Ok(())
+    }
+
+    /// The file of that name, links followed.
+    pub(super) fn file(&self, name: &str) -> Result<Stretch, FetchError> {
+        let mut name = clean_path(name).ok_or_else(|| self.broken("a name that leads out"))?;
+        for _ in 0..MAX_LINKS {
+            match self.members.get(&name) {
+                Some(Member::File(stretch)) => return Ok(*stretch),
+                Some(Member::Link(target)) => {
+                    name = resolved(target).ok_or_else(|| self.broken("a link that leads out"))?;
+                }
+                Some(Member::Ambiguous) => {
+                    return Err(self.broken(&format!("two members are called `{name}`")));
+                }
+                None => return Err(self.broken(&format!("there is no `{name}`"))),
+            }
+        }
+        Err(self.broken(&format!("links go round in circles at `{name}`")))
+    }
+
+    /// Whether a member of that name is there at all.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// The content of a small file.
+    pub(super) fn read_file(
+        &self,
+        name: &str,
+        limit: u64,
+        what: &'static str,
+    ) -> Result<Bytes, FetchError> {
+        let stretch = self.file(name)?;
+        if stretch.size > limit {
+            return Err(FetchError::TooLarge { what, limit });
+        }
+        let mut bytes = Vec::new();
+        self.reader(stretch)?
+            .read_to_end(&mut bytes)
+            .map_err(|error| local::unreadable(&self.path, &error))?;
+        Ok(bytes.into())
+    }
+
+    /// A reader over a member's content.
+    pub(super) fn reader(&self, stretch: Stretch) -> Result<impl Read + use<>, FetchError> {
+        let mut file = local::open(&self.path)?;
+        file.seek(SeekFrom::Start(stretch.offset))
+            .map_err(|error| local::unreadable(&self.path, &error))?;
+        Ok(file.take(stretch.size))
+    }
+
+    /// The archive.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Words for an archive that makes no sense.
+    pub(super) fn broken(&self, what: &str) -> FetchError {
+        FetchError::Local(format!("not a docker archive: {what}: `{}`", self.path.display()))
+    }
+}
+
+/// A symbolic link's target, seen from the archive's root; not yet cleaned.
+fn relative(name: &str, target: &str) -> String {
+    match name.rsplit_once('/') {
+        Some((parent, _)) if !target.starts_with('/') => format!("{parent}/{target}"),
+        _ => target.to_owned(),
+    }
+}
+
+/// Takes `.` and `..` out of a link's path. Links of old `docker save` archives go through `..`;
+/// one that leaves the root is no path.
+fn resolved(path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Whether a file starts like a gzip stream.
+pub(super) fn is_gzip(path: &Path) -> Result<bool, FetchError> {
+    let mut magic = [0; 2];
+    let file: File = local::open(path)?;
+    let mut reader = file.take(2);
+    Ok(reader.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_stay_in_the_archive() {
+        let table = [
+            ("a/layer.tar", "../b/layer.tar", Some("b/layer.tar")),
+            ("a/layer.tar", "./c", Some("a/c")),
+            ("a", "b", Some("b")),
+            ("a/b", "/etc/passwd", Some("etc/passwd")),
+            ("a/b", "../../etc/passwd", None),
+        ];
+        for (name, target, expected) in table {
+            assert_eq!(resolved(&relative(name, target)).as_deref(), expected, "{name} {target}");
+        }
+    }
+}

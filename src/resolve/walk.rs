@@ -1,0 +1,258 @@
+//! The walk from a reference through indexes to configurations: breadth first, a few documents
+//! at a time, capped in depth and number, in the index's order.
+
+use std::collections::{BTreeMap, HashSet};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{CONCURRENCY, MAX_INDEX_DEPTH, MAX_MANIFESTS, Resolved, SkippedManifest, is_known};
+use crate::model::image::MAX_CONFIG_BYTES;
+use crate::model::manifest::{Index, Manifest, ManifestKind};
+use crate::model::{Descriptor, Digest, Document, Image, ImageConfig, Platform, Reference};
+use crate::policy::Platforms;
+use crate::registry::{FetchError, RawManifest, Registry};
+
+/// One manifest or index to be read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Node {
+    digest: Digest,
+    /// As the index above says.
+    platform: Platform,
+}
+
+/// What a node turned out to be.
+enum Content {
+    Index(Index),
+    Image(Box<Image>),
+    Skipped(SkippedManifest),
+}
+
+struct Found {
+    node: Node,
+    content: Content,
+    bytes: u64,
+}
+
+/// Reads nodes.
+struct Reader<'a> {
+    registry: &'a dyn Registry,
+    reference: &'a Reference,
+    platforms: &'a Platforms,
+}
+
+pub(super) struct Walk<'a> {
+    reader: Reader<'a>,
+    /// A digest may be listed for two platforms, and then counts for both.
+    seen: HashSet<Node>,
+    images: Vec<Image>,
+    skipped: Vec<SkippedManifest>,
+    bytes_read: u64,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        registry: &'a dyn Registry,
+        reference: &'a Reference,
+        platforms: &'a Platforms,
+    ) -> Self {
+        Self {
+            reader: Reader { registry, reference, platforms },
+            seen: HashSet::new(),
+            images: Vec::new(),
+            skipped: Vec::new(),
+            bytes_read: 0,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Result<Resolved, FetchError> {
+        let top = self.reader.top().await?;
+        let digest = top.node.digest.clone();
+        self.seen.insert(top.node.clone());
+        let mut level = vec![top];
+        let mut depth = 1;
+        while !level.is_empty() {
+            let children = self.sort(level, depth);
+            let reader = &self.reader;
+            level = stream::iter(children.into_iter().map(|node| reader.child(node)))
+                .buffered(CONCURRENCY)
+                .try_collect()
+                .await?;
+            depth += 1;
+        }
+        let Self { images, skipped, bytes_read, .. } = self;
+        Ok(Resolved { digest, images, skipped, bytes_read })
+    }
+
+    /// Puts what was found into its place and names what has to be read next.
+    fn sort(&mut self, level: Vec<Found>, depth: usize) -> Vec<Node> {
+        let mut children = Vec::new();
+        for Found { node, content, bytes } in level {
+            self.bytes_read = self.bytes_read.saturating_add(bytes);
+            match content {
+                Content::Image(image) => self.images.push(*image),
+                Content::Skipped(skipped) => self.skipped.push(skipped),
+                Content::Index(_) if depth > MAX_INDEX_DEPTH => {
+                    let defect = format!("indexes are nested deeper than {MAX_INDEX_DEPTH}");
+                    self.images.push(defective(node, defect));
+                }
+                Content::Index(index) => self.enqueue(node, index, &mut children),
+            }
+        }
+        children
+    }
+
+    fn enqueue(&mut self, parent: Node, index: Index, children: &mut Vec<Node>) {
+        for child in index.manifests {
+            let node = Node { digest: child.digest, platform: child.platform.unwrap_or_default() };
+            if self.seen.contains(&node) {
+                continue;
+            }
+            if self.seen.len() >= MAX_MANIFESTS {
+                let defect = format!("more than {MAX_MANIFESTS} manifests in one index");
+                self.images.push(defective(parent, defect));
+                return;
+            }
+            self.seen.insert(node.clone());
+            children.push(node);
+        }
+    }
+}
+
+impl Reader<'_> {
+    async fn top(&self) -> Result<Found, FetchError> {
+        match (self.registry.manifest(self.reference).await, self.reference.digest()) {
+            (Ok(raw), _) => {
+                let node = Node { digest: raw.digest.clone(), platform: Platform::default() };
+                self.read(node, &raw).await
+            }
+            (Err(error @ FetchError::TooLarge { .. }), Some(digest)) => {
+                let node = Node { digest: digest.clone(), platform: Platform::default() };
+                Ok(spoilt(node, error.to_string()))
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn child(&self, node: Node) -> Result<Found, FetchError> {
+        match self.registry.manifest(&self.reference.at(&node.digest)).await {
+            Ok(raw) => match self.read(node.clone(), &raw).await {
+                Err(error) if self.may_lack(&node, &error) => Ok(spoilt(node, error.to_string())),
+                read => read,
+            },
+            Err(error @ FetchError::TooLarge { .. }) => Ok(spoilt(node, error.to_string())),
+            Err(error) if self.may_lack(&node, &error) => Ok(spoilt(node, error.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a child's absence is none of our business (see [`super::resolve`]).
+    fn may_lack(&self, node: &Node, error: &FetchError) -> bool {
+        matches!(error, FetchError::NotFound(_))
+            && is_known(&node.platform)
+            && !self.platforms.include(&node.platform)
+    }
+
+    async fn read(&self, node: Node, raw: &RawManifest) -> Result<Found, FetchError> {
+        let bytes = u64::try_from(raw.bytes.len()).unwrap_or(u64::MAX);
+        let content = match Document::parse(&raw.bytes) {
+            Err(defect) => return Ok(Found { bytes, ..spoilt(node, defect.to_string()) }),
+            Ok(Document::Index(index)) => Content::Index(index),
+            Ok(Document::Manifest(manifest)) => match skipped_kind(&manifest) {
+                Some(kind) => {
+                    Content::Skipped(SkippedManifest { digest: node.digest.clone(), kind })
+                }
+                None => return self.image(node, manifest, bytes).await,
+            },
+        };
+        Ok(Found { node, content, bytes })
+    }
+
+    async fn image(
+        &self,
+        node: Node,
+        manifest: Manifest,
+        manifest_bytes: u64,
+    ) -> Result<Found, FetchError> {
+        let mut image = blank(node.clone());
+        let mut bytes = manifest_bytes;
+        match self.config(&manifest.config).await? {
+            None => image.defects.push(format!(
+                "image configuration is larger than {MAX_CONFIG_BYTES} bytes: {}",
+                manifest.config.size
+            )),
+            Some(json) => {
+                bytes = bytes.saturating_add(u64::try_from(json.len()).unwrap_or(u64::MAX));
+                match ImageConfig::parse(&json) {
+                    Ok(config) => image.config = config,
+                    Err(error) => {
+                        image.defects.push(format!("malformed image configuration: {error}"));
+                    }
+                }
+            }
+        }
+        if !is_known(&image.platform) {
+            image.platform = image.config.platform.clone();
+        }
+        image.manifest = manifest;
+        Ok(Found { node, content: Content::Image(Box::new(image)), bytes })
+    }
+
+    /// The bytes of a configuration; `None` when it is too large to be one.
+    async fn config(&self, config: &Descriptor) -> Result<Option<Bytes>, FetchError> {
+        if config.size > MAX_CONFIG_BYTES {
+            return Ok(None);
+        }
+        // The stream ends with an error before it exceeds the descriptor's size.
+        let stream = self.registry.blob(self.reference, config).await?;
+        let json = stream
+            .try_fold(Vec::new(), |mut json, chunk| async move {
+                json.extend_from_slice(&chunk);
+                Ok(json)
+            })
+            .await?;
+        Ok(Some(json.into()))
+    }
+}
+
+fn skipped_kind(manifest: &Manifest) -> Option<String> {
+    match manifest.kind() {
+        ManifestKind::Image => None,
+        ManifestKind::Attestation => Some("attestation".to_owned()),
+        ManifestKind::Artifact(kind) => Some(kind),
+    }
+}
+
+fn spoilt(node: Node, defect: String) -> Found {
+    let image = defective(node.clone(), defect);
+    Found { node, content: Content::Image(Box::new(image)), bytes: 0 }
+}
+
+/// An image of which nothing is known but what is wrong with it.
+fn defective(node: Node, defect: String) -> Image {
+    Image { defects: vec![defect], ..blank(node) }
+}
+
+/// An image without particulars. Its configuration's descriptor is that of no bytes.
+fn blank(node: Node) -> Image {
+    let config = Descriptor {
+        media_type: String::new(),
+        digest: Digest::of(b""),
+        size: 0,
+        urls: Vec::new(),
+        annotations: BTreeMap::new(),
+        platform: None,
+    };
+    Image {
+        platform: node.platform,
+        digest: node.digest,
+        manifest: Manifest {
+            config,
+            layers: Vec::new(),
+            annotations: BTreeMap::new(),
+            artifact_type: None,
+        },
+        config: ImageConfig::default(),
+        defects: Vec::new(),
+    }
+}
