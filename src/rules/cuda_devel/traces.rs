@@ -1,0 +1,184 @@
+//! Traces of a development base in the configuration and the manifest: names of variables,
+//! search paths, base image names, commands of the history. Counts over all of NVIDIA's
+//! Dockerfiles: `research/content.md` section 1.1.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::super::Seen;
+use crate::model::Image;
+
+/// What the configuration and the manifest say.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// Names of variables that only NVIDIA's devel images set.
+    pub variables: Vec<String>,
+    /// `LIBRARY_PATH` holds the toolkit's link stubs.
+    pub stubs: bool,
+    /// NGC framework image, by its product name.
+    pub framework: Option<String>,
+    /// Base image whose tag says devel.
+    pub base: Option<String>,
+    /// Development packages or installers in the history.
+    pub history: Option<String>,
+}
+
+#[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
+static PACKAGES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"cuda-(?:minimal-build|command-line-tools|libraries-dev(?:el)?|nvml-dev(?:el)?|cudart-dev(?:el)?|toolkit)-[0-9]+-[0-9]+\b|\bnvidia-cuda-toolkit\b",
+    )
+    .expect("PACKAGES compiles")
+});
+
+/// Variables of devel images without the word DEV in them.
+const OTHER_VARIABLES: &[&str] = &["NV_NVPROF_VERSION", "NV_CUDA_NSIGHT_COMPUTE_VERSION"];
+/// Where the name of a base image is written, as an annotation or as a label.
+const BASE_NAME: &str = "org.opencontainers.image.base.name";
+/// Longest name shown, in characters.
+const SHOWN: usize = 120;
+
+/// Reads the traces of one image.
+pub fn traces(seen: &Seen<'_>) -> Traces {
+    let image = seen.image;
+    let value = |wanted: &str| {
+        image.config.env_pairs().find(|(name, _)| *name == wanted).map(|(_, value)| value)
+    };
+    let mut variables: Vec<String> = image
+        .config
+        .env_pairs()
+        .map(|(name, _)| name)
+        .filter(|name| is_devel_variable(name))
+        .map(str::to_owned)
+        .collect();
+    variables.dedup();
+    Traces {
+        variables,
+        stubs: value("LIBRARY_PATH").is_some_and(|path| path.split(':').any(is_stubs)),
+        framework: value("NVIDIA_PRODUCT_NAME")
+            .filter(|name| !name.is_empty() && *name != "CUDA")
+            .map(shown),
+        base: base(image),
+        history: history(image),
+    }
+}
+
+/// `NV_<component>_DEV` and `NV_<component>_DEV_<what>`; blanked ones keep their name.
+/// `NV_CUDA_LIB_VERSION` is set by runtime images too.
+fn is_devel_variable(name: &str) -> bool {
+    let component = name
+        .strip_prefix("NV_")
+        .is_some_and(|rest| rest.ends_with("_DEV") || rest.contains("_DEV_"));
+    component || OTHER_VARIABLES.contains(&name)
+}
+
+fn is_stubs(component: &str) -> bool {
+    let component = component.trim_end_matches('/');
+    component.starts_with("/usr/local/cuda") && component.ends_with("/stubs")
+}
+
+/// The devel image this one was built from, by annotation, label or buildah's remark.
+fn base(image: &Image) -> Option<String> {
+    let written = [image.manifest.annotations.get(BASE_NAME), image.config.labels.get(BASE_NAME)];
+    let remarks = image.config.history.iter().filter_map(|step| step.comment.strip_prefix("FROM "));
+    written
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .chain(remarks)
+        .find(|name| is_devel_image(name))
+        .map(shown)
+}
+
+/// `nvidia/cuda:12.8.0-cudnn-devel-ubuntu22.04`, `rocm/dev-ubuntu-24.04:6.3`.
+fn is_devel_image(name: &str) -> bool {
+    let name = name.split('@').next().unwrap_or(name).trim();
+    let accelerator = ["cuda", "nvidia", "pytorch", "tensorflow", "rocm"];
+    let tag =
+        name.rsplit('/').next().and_then(|last| last.split_once(':')).map_or("", |(_, tag)| tag);
+    name.contains("rocm/dev-")
+        || (accelerator.iter().any(|word| name.contains(word))
+            && tag.split(['-', '_']).any(|word| word == "devel"))
+}
+
+fn history(image: &Image) -> Option<String> {
+    image.config.history.iter().find_map(|step| {
+        let text = super::super::secrets::text::cut(&step.created_by, 64 * 1024);
+        if text.contains("installCUDA.sh") && text.contains("DEVEL=1") {
+            return Some("DEVEL=1 installCUDA.sh".to_owned());
+        }
+        PACKAGES.find(text).map(|found| shown(found.as_str()))
+    })
+}
+
+fn shown(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_devel_variables() {
+        for name in [
+            "NV_CUDA_CUDART_DEV_VERSION",
+            "NV_NVML_DEV_VERSION",
+            "NV_LIBNCCL_DEV_PACKAGE",
+            "NV_CUDNN_PACKAGE_DEV",
+            "NV_NVPROF_VERSION",
+        ] {
+            assert!(is_devel_variable(name), "{name}");
+        }
+        for name in [
+            "NV_CUDA_LIB_VERSION",
+            "NV_CUDNN_PACKAGE",
+            "NV_LIBCUBLAS_VERSION",
+            "NVIDIA_REQUIRE_CUDA",
+            "NVIDIA_VISIBLE_DEVICES",
+            "CUDA_VERSION",
+            "NVARCH",
+            "NV_DEVICE",
+            "MY_DEV_VERSION",
+        ] {
+            assert!(!is_devel_variable(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn knows_devel_images() {
+        for name in [
+            "docker.io/nvidia/cuda:12.8.0-cudnn-devel-ubuntu22.04",
+            "nvidia/cuda:11.8.0-devel@sha256:00",
+            "pytorch/pytorch:2.5.1-cuda12.4-cudnn9-devel",
+            "docker.io/rocm/dev-ubuntu-24.04:6.3",
+            "localhost:5000/nvidia/cuda:12-devel",
+        ] {
+            assert!(is_devel_image(name), "{name}");
+        }
+        for name in [
+            "nvidia/cuda:12.8.0-runtime-ubuntu22.04",
+            "pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime",
+            "fedora:devel",
+            "registry.corp/ml/development:12-runtime",
+            "nvidia/developer-tools:1",
+            "",
+        ] {
+            assert!(!is_devel_image(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn splits_the_library_path() {
+        for (path, expected) in [
+            ("/usr/local/cuda/lib64/stubs", true),
+            ("/usr/local/cuda/lib64/stubs:", true),
+            ("/opt/lib:/usr/local/cuda/lib64/stubs", true),
+            ("/usr/local/cuda/lib64", false),
+            ("/opt/stubs", false),
+        ] {
+            assert_eq!(path.split(':').any(is_stubs), expected, "{path}");
+        }
+    }
+}
