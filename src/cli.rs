@@ -9,9 +9,10 @@ pub mod progress;
 pub mod rules;
 pub mod serve;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::builder::TypedValueParser as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Keeps overloaded and unsafe ML images out of registries and clusters.
@@ -51,8 +52,22 @@ pub enum Command {
 #[derive(Debug, Clone, Default, Args)]
 pub struct ConfigFile {
     /// Configuration file (YAML). Without one the defaults hold.
-    #[arg(long = "config", value_name = "FILE", env = "PLIMSOLL_CONFIG", hide_env_values = true)]
+    // Clap's own parser of paths refuses the empty text, see `named`.
+    #[arg(
+        long = "config",
+        value_name = "FILE",
+        env = "PLIMSOLL_CONFIG",
+        hide_env_values = true,
+        value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from)
+    )]
     pub path: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// The file, unless the name is empty, as an unset variable of a manifest becomes.
+    pub fn named(&self) -> Option<&Path> {
+        self.path.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
 }
 
 /// Options of `check`.
@@ -144,7 +159,7 @@ pub struct Certs {
 /// Runs the command. Errors are for the caller to print, once.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Serve(config) => serve::run(config),
+        Command::Serve(config) => serve::run(&config),
         Command::Check(check) => check::run(&check),
         Command::Rules(rules) => rules::run(&rules),
         Command::Config(config) => config::run(&config),

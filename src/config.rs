@@ -104,6 +104,33 @@ impl Config {
         Self::parse_with(text, Files::new(base))
     }
 
+    /// Names of the sections in which `new` differs, secrets and CA files included. For the log,
+    /// and to tell which of them need a restart.
+    pub fn changed_sections(&self, new: &Self) -> Vec<&'static str> {
+        let registries = |config: &Self| -> Vec<_> {
+            let parts = config.registries.iter().map(|registry| {
+                let host = registry.host.as_str().to_owned();
+                let files = (registry.docker_config.clone(), registry.ca_pem.clone());
+                (host, files, registry.plain_http)
+            });
+            parts.collect()
+        };
+        let sections = [
+            ("listen", self.listen != new.listen),
+            ("tls", self.tls != new.tls),
+            ("store", self.store != new.store),
+            ("data-dir", self.data_dir != new.data_dir),
+            ("registries", registries(self) != registries(new)),
+            ("unlisted-registries", self.unlisted != new.unlisted),
+            ("receivers", self.receivers != new.receivers),
+            ("scan", self.scan != new.scan),
+            ("admission", self.admission != new.admission),
+            ("events", self.events != new.events),
+            ("policy", self.policy.hash() != new.policy.hash()),
+        ];
+        sections.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
     fn parse_with(text: &str, files: Files) -> Result<Self, ConfigError> {
         let mut problems = Problems::default();
         let raw = read_raw(text, &mut problems);

@@ -57,7 +57,23 @@ pub struct Parts {
 
 /// Takes questions and yields verdicts. Cheap to clone; clones share everything.
 #[derive(Clone)]
-pub struct Inspector(Arc<Inner>);
+pub struct Inspector(Arc<Inner>, Arc<dyn Watcher>);
+
+/// Is told how the reading of layers gets on, for progress bars.
+pub trait Watcher: Send + Sync {
+    /// So many layers have to be read, of so many stored bytes in total.
+    fn layers_expected(&self, layers: u64, bytes: u64);
+    /// One of them is done with.
+    fn layer_done(&self);
+}
+
+/// Watches nothing.
+struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn layers_expected(&self, _layers: u64, _bytes: u64) {}
+    fn layer_done(&self) {}
+}
 
 struct Inner {
     parts: Parts,
@@ -77,7 +93,14 @@ impl Inspector {
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         let flights = Flights::new(stop.clone());
-        Self(Arc::new(Inner { parts, known, flights, turns, tasks, stop }))
+        let inner = Inner { parts, known, flights, turns, tasks, stop };
+        Self(Arc::new(inner), Arc::new(Unwatched))
+    }
+
+    /// The same, with somebody who is told how it gets on.
+    #[must_use]
+    pub fn watched_by(self, watcher: Arc<dyn Watcher>) -> Self {
+        Self(self.0, watcher)
     }
 
     /// Ends the reading of layers, and waits for what is being written down. Call it last.
@@ -178,6 +201,8 @@ impl Inspector {
         deadline: Option<Instant>,
         learned: &mut Learned,
     ) {
+        let bytes = missing.iter().fold(0, |sum: u64, blob| sum.saturating_add(blob.size));
+        self.1.layers_expected(u64::try_from(missing.len()).unwrap_or(u64::MAX), bytes);
         let shared = Arc::new(question.clone());
         let mut tickets = Vec::new();
         let mut arrivals = FuturesUnordered::new();
@@ -194,6 +219,7 @@ impl Inspector {
                 Some(Some((blob, _, None))) => board(blob, &arrivals),
                 Some(Some((blob, ticket, Some(landing)))) => {
                     learned.land(&blob, &ticket, landing);
+                    self.1.layer_done();
                     if learned.is_denied(question, images) {
                         // Nobody here needs the other layers any more.
                         return tickets.iter().for_each(|(_, ticket)| ticket.release());

@@ -4,15 +4,21 @@
 pub mod engine;
 
 use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use self::engine::Engine;
+
+use super::progress::Progress;
 use super::{Check, Output};
-use crate::config::Config;
 use crate::answer::table::{self, Style};
 use crate::answer::{json, plain};
+use crate::config::{Config, ConfigError, Registry, Unlisted};
 use crate::model::{Decision, Verdict};
+use crate::policy::Platforms;
 
 /// Something that can tell the verdict of an image.
 #[async_trait]
@@ -57,30 +63,58 @@ impl Outcome {
 /// Runs the subcommand.
 pub fn run(check: &Check) -> anyhow::Result<ExitCode> {
     super::logs::init(super::logs::Audience::Person);
-    let config = Config::load_or_default(check.config.path.as_deref())?;
-    let style = style_of_stdout();
+    let config = configured(check)?;
+    let shown = (check.output, style_of_stdout());
     let outcome = tokio::runtime::Runtime::new()?.block_on(async {
-        let checks = engine::Engine::build(check, config).await?;
+        let progress = Arc::new(Progress::stderr());
+        let engine = Engine::build(check, config, &progress).await?;
         let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
         let outcome =
-            check_all(&check.images, &checks, check.output, style, &mut stdout, &mut stderr).await;
-        checks.finish().await;
+            check_all(&check.images, &engine, shown, &progress, &mut stdout, &mut stderr).await;
+        progress.finish();
+        engine.finish().await;
         anyhow::Ok(outcome?)
     })?;
     Ok(ExitCode::from(outcome.exit_code()))
+}
+
+/// The configuration with the command line's options in it.
+pub fn configured(check: &Check) -> Result<Config, ConfigError> {
+    let mut config = Config::load_or_default(check.config.named())?;
+    if !check.platform.is_empty() {
+        config.policy.platforms = Platforms::Listed(check.platform.clone());
+    }
+    // Whoever types the command chooses whom we talk to, as with `docker pull`; with a
+    // configuration the answer should be the webhook's.
+    if check.config.named().is_none() || config.unlisted == Unlisted::Any {
+        config.registries.extend(Registry::any(docker_config()));
+    }
+    for registry in &mut config.registries {
+        registry.plain_http |= check.plain_http;
+    }
+    Ok(config)
+}
+
+/// Where `docker login` of this user keeps credentials, if there are any.
+fn docker_config() -> Option<PathBuf> {
+    let folder = std::env::var_os("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| dirs::home_dir().map(|home| home.join(".docker")))?;
+    Some(folder.join("config.json")).filter(|file| file.is_file())
 }
 
 /// Checks the images one after the other; each verdict is printed when it is there.
 pub async fn check_all(
     images: &[String],
     checks: &dyn Checks,
-    output: Output,
-    style: Style,
+    (output, style): (Output, Style),
+    progress: &Progress,
     stdout: &mut (dyn Write + Send),
     stderr: &mut (dyn Write + Send),
 ) -> io::Result<Outcome> {
     let mut outcome = Outcome::default();
     for (index, image) in images.iter().enumerate() {
+        progress.image(image);
         match checks.check(image).await {
             Ok(verdict) => {
                 outcome = outcome.max(Outcome::of(verdict.decision));
@@ -89,16 +123,17 @@ pub async fn check_all(
                     Output::Table if index > 0 => format!("\n{}", table::render(&verdict, style)),
                     Output::Table => table::render(&verdict, style),
                 };
-                stdout.write_all(text.as_bytes())?;
-                stdout.flush()?;
+                progress
+                    .suspend(|| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))?;
             }
             Err(reason) => {
                 outcome = Outcome::Unknown;
                 let (image, reason) = (plain::line(image, 300), plain::line(&reason, 1000));
-                writeln!(stderr, "error: {image}: {reason}")?;
+                progress.suspend(|| writeln!(stderr, "error: {image}: {reason}"))?;
             }
         }
     }
+    progress.finish();
     Ok(outcome)
 }
 
@@ -119,6 +154,7 @@ fn wants_colour(no_color: Option<&std::ffi::OsStr>) -> bool {
 mod tests {
     use super::*;
     use crate::answer::message::tests::{allowed, denied, not_known};
+    use clap::Parser as _;
 
     struct Canned;
 
@@ -137,10 +173,16 @@ mod tests {
     async fn checked(images: &[&str], output: Output) -> (Outcome, String, String) {
         let images: Vec<String> = images.iter().map(|image| (*image).to_owned()).collect();
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let outcome =
-            check_all(&images, &Canned, output, Style::default(), &mut stdout, &mut stderr)
-                .await
-                .unwrap();
+        let outcome = check_all(
+            &images,
+            &Canned,
+            (output, Style::default()),
+            &Progress::hidden(),
+            &mut stdout,
+            &mut stderr,
+        )
+        .await
+        .unwrap();
         (outcome, String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
     }
 
@@ -171,6 +213,34 @@ mod tests {
     async fn tables_stand_apart() {
         let (_, stdout, _) = checked(&["allowed", "denied"], Output::Table).await;
         assert!(stdout.contains("known 7\n\nDENIED  "), "{stdout}");
+    }
+
+    fn parsed(arguments: &[&str]) -> Check {
+        let line = [&["plimsoll", "check", "x"], arguments].concat();
+        match crate::cli::Cli::try_parse_from(line).unwrap().command {
+            crate::cli::Command::Check(check) => check,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_go_into_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("plimsoll.yaml");
+        std::fs::write(&file, "registries: [{host: r.example.com}]").unwrap();
+        let path = file.to_str().unwrap();
+
+        // An empty name is no file, whatever the environment of the test run says.
+        let config = configured(&parsed(&["--config", ""])).unwrap();
+        assert_eq!(config.policy.platforms, Platforms::All);
+        assert!(config.registries[0].host.matches("anything.example.com:5000"));
+        assert!(!config.registries[0].plain_http);
+
+        let options = ["--config", path, "--platform", "linux/amd64", "--plain-http"];
+        let config = configured(&parsed(&options)).unwrap();
+        assert_eq!(config.policy.platforms, Platforms::Listed(vec!["linux/amd64".into()]));
+        assert_eq!(config.registries.len(), 1);
+        assert!(config.registries[0].plain_http);
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use jiff::civil::Date;
+
 use crate::config::Config;
+use crate::policy::Policy;
 
 /// Runs the subcommand.
 pub fn run(command: &super::Config) -> anyhow::Result<ExitCode> {
@@ -17,8 +20,21 @@ pub fn run(command: &super::Config) -> anyhow::Result<ExitCode> {
 
 fn check(file: &Path) -> anyhow::Result<ExitCode> {
     let config = Config::load(file)?;
-    super::print(&format!("{}: ok, policy {}\n", file.display(), config.policy.hash()))?;
+    let today = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let mut lines = vec![format!("{}: ok, policy {}", file.display(), config.policy.hash())];
+    lines.extend(ended(&config.policy, today));
+    super::print(&format!("{}\n", lines.join("\n")))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Exceptions that do nothing any more. No problem: their end must not stop a restart.
+fn ended(policy: &Policy, today: Date) -> Vec<String> {
+    let all = policy.exceptions.iter().enumerate();
+    all.filter(|(_, exception)| exception.until < today)
+        .map(|(index, exception)| {
+            format!("  note: policy.exceptions[{index}] ended on {}", exception.until)
+        })
+        .collect()
 }
 
 fn schema(file: Option<&Path>) -> anyhow::Result<ExitCode> {
@@ -29,4 +45,21 @@ fn schema(file: Option<&Path>) -> anyhow::Result<ExitCode> {
         None => super::print(&schema)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn tells_of_exceptions_that_ended() {
+        let text = "policy: {exceptions: [{images: [x], rules: [cuda-devel], until: 2027-01-31, reason: y}]}";
+        let policy = Config::parse(text, Path::new("")).unwrap().policy;
+        assert!(ended(&policy, date(2027, 1, 31)).is_empty());
+        assert_eq!(
+            ended(&policy, date(2027, 2, 1)),
+            ["  note: policy.exceptions[0] ended on 2027-01-31"]
+        );
+    }
 }

@@ -87,6 +87,16 @@ impl Progress {
     }
 }
 
+impl crate::inspector::Watcher for Progress {
+    fn layers_expected(&self, layers: u64, bytes: u64) {
+        Self::layers_expected(self, layers, bytes);
+    }
+
+    fn layer_done(&self) {
+        Self::layer_done(self);
+    }
+}
+
 impl FetchObserver for Progress {
     fn response(&self, _code: Option<u16>) {}
 

@@ -53,6 +53,14 @@ pub struct Registry {
     pub plain_http: bool,
 }
 
+impl Registry {
+    /// Every host, for tools that a person runs. `None` never comes: the pattern is a constant.
+    pub fn any(docker_config: Option<PathBuf>) -> Option<Self> {
+        let host = Pattern::parse("**").ok()?;
+        Some(Self { host, docker_config, ca_pem: None, plain_http: false })
+    }
+}
+
 /// A sender of push events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receiver {
@@ -298,14 +306,15 @@ pub(super) fn receivers_are_listed(
     unlisted: Unlisted,
     problems: &mut Problems,
 ) {
-    // The well-known ones are the registry client's to know, so only the certain case is told.
-    if unlisted != Unlisted::None {
+    // The well-known ones are the registry client's to know, so only the certain case is told;
+    // and with other problems entries may be missing here that were written.
+    if unlisted != Unlisted::None || !problems.is_empty() {
         return;
     }
-    for receiver in receivers {
+    for (index, receiver) in receivers.iter().enumerate() {
         if !registries.iter().any(|registry| registry.host.matches(&receiver.registry)) {
             problems.add(
-                format!("receivers ({})", receiver.name),
+                format!("receivers[{index}].registry"),
                 format!(
                     "registry is not listed, its images could not be read \
                      (hint: add it to `registries`): {}",

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::defaults::{SQLITE_FILE, SYSTEM_DATA_DIR};
 use super::files::Files;
@@ -18,9 +19,13 @@ pub enum Store {
 }
 
 pub(super) fn data_dir(written: Option<&str>, files: &Files, problems: &mut Problems) -> PathBuf {
-    written
-        .and_then(|written| problems.keep("data-dir", files.path(written)))
-        .unwrap_or_else(default_data_dir)
+    written.and_then(|written| problems.keep("data-dir", files.path(written))).unwrap_or_else(
+        || {
+            // Once per process: a reload must neither probe again nor move the data.
+            static CHOSEN: OnceLock<PathBuf> = OnceLock::new();
+            CHOSEN.get_or_init(default_data_dir).clone()
+        },
+    )
 }
 
 pub(super) fn store(

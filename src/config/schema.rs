@@ -43,7 +43,7 @@ pub(super) fn duration(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "format": DURATION_FORMAT,
         "anyOf": [
-            {"type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)( ?[0-9]+(ms|s|m|h))*$"},
+            {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)( ?[0-9]+(ms|s|m|h))*$"},
             {"type": "null"}
         ]
     })

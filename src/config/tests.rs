@@ -284,12 +284,7 @@ registries: [{host: '*.example.com'}]
 receivers:
   - {name: one, kind: distribution, registry: r.example.com, auth: {none: true}}
   - {name: two, kind: distribution, registry: r.example.org, auth: {none: true}}
-  - {name: two, kind: distribution, registry: r.example.com, auth: {none: true}}
-"), @r"
-    configuration: 2 problems
-      receivers (two): registry is not listed, its images could not be read (hint: add it to `registries`): `r.example.org`
-      receivers[2].name: used twice: `two`
-    ");
+"), @"configuration: receivers[1].registry: registry is not listed, its images could not be read (hint: add it to `registries`): `r.example.org`");
 }
 
 #[test]
@@ -322,4 +317,21 @@ fn the_schema_knows_every_rule() {
         let level = &known[rule.meta().id.as_str()]["properties"]["level"];
         assert_eq!(level["default"], rule.meta().level.as_str(), "{}", rule.meta().id);
     }
+}
+
+#[test]
+fn names_of_receivers_are_unique() {
+    let receiver = "{name: main, kind: distribution, registry: r, auth: {none: true}}";
+    insta::assert_snapshot!(problems(&format!("receivers: [{receiver}, {receiver}]")), @"configuration: receivers[1].name: used twice: `main`");
+}
+
+#[test]
+fn tells_what_changed() {
+    let one = parse("{}").unwrap();
+    assert!(one.changed_sections(&parse("policy: {}").unwrap()).is_empty());
+    let other = parse(
+        "{listen: {admin: ':1'}, registries: [{host: r}], scan: {concurrency: 3}, policy: {mode: warn}}",
+    );
+    let changed = one.changed_sections(&other.unwrap());
+    assert_eq!(changed, ["listen", "registries", "scan", "policy"]);
 }

@@ -185,7 +185,15 @@ mod tests {
         assert_eq!(parse_span(&json!("250ms")), Ok(Duration::from_millis(250)));
         assert!(parse_span(&json!("167h")).is_ok());
         assert!(parse_span(&json!("168h")).is_ok());
-        for bad in [json!("169h"), json!("0s"), json!("-1s"), json!("10"), json!(10), json!([])] {
+        for bad in [
+            json!("169h"),
+            json!("1d"),
+            json!("0s"),
+            json!("-1s"),
+            json!("10"),
+            json!(10),
+            json!([]),
+        ] {
             assert!(parse_span(&bad).is_err(), "{bad}");
         }
         insta::assert_snapshot!(parse_span(&json!(10)).unwrap_err(), @"expected a time span such as `10s` or `5m`, got `10`");

@@ -17,10 +17,8 @@ use crate::inspector::Inspector;
 use crate::judge::{Question, utc_day};
 use crate::metrics::Metrics;
 use crate::model::{Reference, Undecided, Verdict};
-use crate::policy::{Pattern, Platforms, Policy};
+use crate::policy::Policy;
 use crate::registry::SharedRegistry;
-use crate::registry::credentials::Credentials;
-use crate::registry::hosts::HostConfig;
 use crate::registry::source::Source;
 use crate::serve::parts;
 use crate::store::SharedStore;
@@ -39,30 +37,35 @@ pub struct Engine {
 
 impl Engine {
     /// Opens the cache and sets up the registries.
-    pub async fn build(check: &Check, config: Config) -> anyhow::Result<Self> {
+    pub async fn build(
+        check: &Check,
+        config: Config,
+        progress: &Arc<Progress>,
+    ) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new());
-        let progress = Arc::new(Progress::stderr());
         let store = open_cache(check.no_cache).await;
-        let mut policy = config.policy.clone();
-        if !check.platform.is_empty() {
-            policy.platforms = Platforms::Listed(check.platform.clone());
-        }
-        let hosts = hosts(check, &config)?;
-        let client = parts::registry_client(&config, &hosts, Arc::clone(&progress) as _)?;
-        let registry: SharedRegistry = Arc::new(client);
-        let remote = parts::inspector(
-            &config,
-            registry,
-            Arc::clone(&store),
-            Arc::clone(&metrics),
-        );
-        let policy = Arc::new(policy);
+        let observer = Arc::clone(progress) as _;
+        let client = parts::registry_client(&config, &parts::hosts(&config), observer)?;
+        let policy = Arc::new(config.policy.clone());
+        let progress = Arc::clone(progress);
+        let remote = Self::inspector(&config, Arc::new(client), &store, &metrics, &progress);
         Ok(Self { config, policy, store, metrics, progress, remote })
+    }
+
+    fn inspector(
+        config: &Config,
+        registry: SharedRegistry,
+        store: &SharedStore,
+        metrics: &Arc<Metrics>,
+        progress: &Arc<Progress>,
+    ) -> Inspector {
+        let (store, metrics) = (Arc::clone(store), Arc::clone(metrics));
+        let inspector = parts::inspector(config, registry, store, metrics);
+        inspector.watched_by(Arc::clone(progress) as _)
     }
 
     /// Waits for what is being written to the cache.
     pub async fn finish(&self) {
-        self.progress.finish();
         self.remote.finish().await;
     }
 
@@ -76,8 +79,8 @@ impl Engine {
         match source.open().await {
             Ok(None) => self.remote.inspect(&question, None).await,
             Ok(Some(local)) => {
-                let (store, metrics) = (Arc::clone(&self.store), Arc::clone(&self.metrics));
-                let inspector = parts::inspector(&self.config, local, store, metrics);
+                let parts = (&self.store, &self.metrics, &self.progress);
+                let inspector = Self::inspector(&self.config, local, parts.0, parts.1, parts.2);
                 let verdict = inspector.inspect(&question, None).await;
                 inspector.finish().await;
                 verdict
@@ -92,34 +95,9 @@ impl Checks for Engine {
     async fn check(&self, image: &str) -> Result<Verdict, String> {
         let source: Source = image.parse().map_err(|error| format!("{error}"))?;
         let reference = source.reference().map_err(|error| error.to_string())?;
-        self.progress.image(image);
         let verdict = self.verdict(&source, reference).await;
-        self.progress.suspend(|| ());
         Ok(Verdict { image: image.to_owned(), ..verdict })
     }
-}
-
-/// The configured hosts, then those that are named on the command line.
-fn hosts(check: &Check, config: &Config) -> anyhow::Result<Vec<HostConfig>> {
-    let mut named = Vec::new();
-    for image in &check.images {
-        if let Ok(Source::Remote(reference)) = image.parse() {
-            let escaped = reference.registry().replace(['[', ']', '*', '?', '{', '}', '\\'], "?");
-            let host = Pattern::parse(&escaped).map_err(anyhow::Error::msg)?;
-            named.push(HostConfig {
-                plain_http: check.plain_http,
-                credentials: Credentials::DefaultDockerConfig,
-                ..HostConfig::new(host)
-            });
-        }
-    }
-    let configured = parts::hosts(config);
-    // An explicit `--plain-http` wins over what the configuration says.
-    Ok(if check.plain_http {
-        named.into_iter().chain(configured).collect()
-    } else {
-        configured.into_iter().chain(named).collect()
-    })
 }
 
 /// The user's cache. One that cannot be opened costs time only.
