@@ -254,3 +254,29 @@ async fn an_archive_cut_short_or_compressed_says_so() {
     let error = DockerArchive::open(gz, None).await.unwrap_err().to_string();
     assert!(error.contains("hint: gunzip it first"), "{error}");
 }
+
+#[tokio::test]
+async fn layers_of_an_archive_are_capped() {
+    for (count, is_read) in [(999, true), (1000, true), (1001, false)] {
+        let index = json!([{"Config": "c.json", "Layers": vec!["l"; count]}]).to_string();
+        let (_dir, path) = archive(&[
+            Member::File("manifest.json", index.as_bytes()),
+            Member::File("c.json", CONFIG),
+            Member::File("l", b"layer"),
+        ]);
+        assert_eq!(DockerArchive::open(path, None).await.is_ok(), is_read, "{count}");
+    }
+}
+
+#[tokio::test]
+async fn members_of_an_archive_are_capped() {
+    for (count, is_read) in [(19_999, true), (20_000, true), (20_001, false)] {
+        let index = json!([{"Config": "c.json"}]).to_string();
+        let names: Vec<String> = (2..count).map(|number| number.to_string()).collect();
+        let mut members: Vec<_> = names.iter().map(|name| Member::File(name, b"")).collect();
+        members.push(Member::File("manifest.json", index.as_bytes()));
+        members.push(Member::File("c.json", CONFIG));
+        let (_dir, path) = archive(&members);
+        assert_eq!(DockerArchive::open(path, None).await.is_ok(), is_read, "{count}");
+    }
+}

@@ -67,10 +67,17 @@ fn listed(registry: &FakeRegistry, credentials: Credentials) -> HostConfig {
 }
 
 fn client_of(hosts: &[HostConfig], unlisted: UnlistedRegistries) -> (RegistryClient, Arc<Counts>) {
+    client_with(hosts, unlisted, &quick_timeouts())
+}
+
+fn client_with(
+    hosts: &[HostConfig],
+    unlisted: UnlistedRegistries,
+    timeouts: &Timeouts,
+) -> (RegistryClient, Arc<Counts>) {
     let counts = Arc::new(Counts::default());
     let observer: Arc<dyn FetchObserver> = Arc::<Counts>::clone(&counts);
-    let client =
-        RegistryClient::new(hosts, unlisted, &quick_timeouts(), &quick_retry(), &observer).unwrap();
+    let client = RegistryClient::new(hosts, unlisted, timeouts, &quick_retry(), &observer).unwrap();
     (client, counts)
 }
 

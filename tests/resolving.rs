@@ -8,7 +8,7 @@ use plimsoll::registry::client::RegistryClient;
 use plimsoll::registry::{
     FetchError, FetchObserver, HostConfig, Retry, Timeouts, UnlistedRegistries, Unobserved,
 };
-use plimsoll::resolve::{MAX_INDEX_DEPTH, MAX_MANIFESTS, Resolved, resolve};
+use plimsoll::resolve::{MAX_INDEX_DEPTH, MAX_MANIFESTS, MAX_READ_BYTES, Resolved, resolve};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -229,6 +229,39 @@ async fn manifests_are_capped_in_number() {
         assert_eq!(found.images.is_empty(), is_read, "{count}");
         // The index itself is one of them.
         assert_eq!(found.skipped.len(), count.min(MAX_MANIFESTS - 1), "{count}");
+    }
+}
+
+/// An index of five images whose configurations add up, `last` being the size of one of them.
+async fn resolved_with(last: u64) -> Resolved {
+    let registry = FakeRegistry::start().await;
+    let children: Vec<Value> = [6 << 20, 6 << 20, 6 << 20, 7 << 20, last]
+        .into_iter()
+        .enumerate()
+        .map(|(number, size)| {
+            let architecture = format!("a{number}");
+            let config = json!({"os": "linux", "architecture": architecture}).to_string();
+            let mut config = config.into_bytes();
+            config.resize(usize::try_from(size).unwrap(), b' ');
+            let config = registry.put_blob(OCI_CONFIG, config);
+            let image = registry.put_manifest("ml/app", None, &manifest(&config, &[]));
+            child(&image, &format!("linux/{architecture}"))
+        })
+        .collect();
+    registry.put_manifest("ml/app", Some("1"), &index(&children));
+    resolved(&registry).await
+}
+
+#[tokio::test]
+async fn what_is_read_is_capped_in_bytes() {
+    let base = resolved_with(6 << 20).await;
+    let room = MAX_READ_BYTES - base.bytes_read;
+    for (more, is_read) in [(room - 1, true), (room, true), (room + 1, false)] {
+        let found = resolved_with((6 << 20) + more).await;
+        assert_eq!(found.bytes_read, base.bytes_read + more);
+        assert_eq!(found.images.len(), if is_read { 5 } else { 6 }, "{more}");
+        let other = Platforms::Listed(vec!["linux/other".into()]);
+        assert_eq!(found.wanted(&other).is_empty(), is_read, "{more}");
     }
 }
 

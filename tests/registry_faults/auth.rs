@@ -129,11 +129,7 @@ async fn identity_tokens_are_exchanged() {
     let registry = FakeRegistry::start().await;
     let digest = registry.put_image("ml/app", "1", &[]);
     registry.require(Auth::RefreshToken("r3fresh"));
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("config.json");
-    let config = json!({"auths": {registry.host(): {"identitytoken": "r3fresh"}}});
-    std::fs::write(&path, config.to_string()).unwrap();
-    let client = with(&registry, Credentials::DockerConfig(path));
+    let (_dir, client) = with_identity(&registry);
     let reference = registry.reference("ml/app", "1");
     assert_eq!(client.manifest(&reference).await.unwrap().digest, digest);
     let exchange = &registry.requests_to("/token")[0];
@@ -149,6 +145,42 @@ async fn identity_tokens_are_exchanged() {
     registry.require(Auth::Basic("a", "b"));
     let error = client.manifest(&reference).await.unwrap_err().to_string();
     assert!(error.contains("holds an identity token (hint: use a service account"), "{error}");
+}
+
+fn with_identity(registry: &FakeRegistry) -> (TempDir, RegistryClient) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.json");
+    let config = json!({"auths": {registry.host(): {"identitytoken": "r3fresh"}}});
+    std::fs::write(&path, config.to_string()).unwrap();
+    let client = with(registry, Credentials::DockerConfig(path));
+    (dir, client)
+}
+
+#[tokio::test]
+async fn an_identity_token_does_not_follow_redirects() {
+    let registry = FakeRegistry::start().await;
+    let thief = FakeRegistry::start().await;
+    registry.require(Auth::RefreshToken("r3fresh"));
+    registry.fault("/token", Fault::RedirectExactly(format!("{}/token", thief.base())));
+    let (_dir, client) = with_identity(&registry);
+    assert!(client.manifest(&registry.reference("a", "1")).await.is_err());
+    assert!(thief.requests().is_empty());
+}
+
+#[tokio::test]
+async fn answers_of_token_services_are_capped() {
+    const LIMIT: usize = 256 * 1024;
+    for (length, fits) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
+        let registry = FakeRegistry::start().await;
+        registry.put_image("ml/app", "1", &[]);
+        registry.require(Auth::RefreshToken("r3fresh"));
+        let mut answer = json!({"access_token": "token-1"}).to_string();
+        answer.push_str(&" ".repeat(length - answer.len()));
+        registry.fault("/token", Fault::Answer(200, "x-a", "b".into(), answer));
+        let (_dir, client) = with_identity(&registry);
+        let fetched = client.manifest(&registry.reference("ml/app", "1")).await;
+        assert_eq!(fetched.is_ok(), fits, "{length}: {:?}", fetched.err());
+    }
 }
 
 #[tokio::test]

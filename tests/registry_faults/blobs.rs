@@ -1,15 +1,16 @@
 //! Blobs from a registry that misbehaves: verified, resumed, bounded.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use plimsoll::model::Cause;
 use plimsoll::model::digest::Algorithm;
 use plimsoll::model::{Digest, Hasher};
 use plimsoll::registry::credentials::Credentials;
-use plimsoll::registry::{FetchError, Registry, UnlistedRegistries};
+use plimsoll::registry::{FetchError, Registry, Timeouts, UnlistedRegistries};
 
-use super::{client, client_of, drain, listed, noise};
+use super::{client, client_of, client_with, drain, listed, noise, quick_timeouts};
 use crate::support::registry::{FakeRegistry, Fault, OCI_LAYER};
 
 const LENGTH: usize = 300_000;
@@ -60,6 +61,19 @@ async fn a_drip_is_not_progress() {
     let (read, error) = drain(&client(&registry), &registry.reference("a", "1"), &blob).await;
     assert_eq!(error.unwrap().cause(), Cause::RegistryUnreachable);
     assert_eq!(read.len(), 3000);
+    assert_eq!(registry.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_trickle_is_not_progress_either() {
+    let registry = FakeRegistry::start().await;
+    let blob = registry.put_blob(OCI_LAYER, noise(LENGTH));
+    registry.fault("blobs", Fault::Trickle(Duration::from_millis(1)));
+    let timeouts = Timeouts { document: Duration::from_millis(100), ..quick_timeouts() };
+    let hosts = [listed(&registry, Credentials::Anonymous)];
+    let (client, _) = client_with(&hosts, UnlistedRegistries::None, &timeouts);
+    let (_, error) = drain(&client, &registry.reference("a", "1"), &blob).await;
+    assert!(error.as_ref().is_some_and(|e| e.to_string().ends_with(": too slow")), "{error:?}");
     assert_eq!(registry.requests().len(), 3);
 }
 

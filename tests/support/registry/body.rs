@@ -3,6 +3,7 @@
 use std::future;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{StatusCode, header};
@@ -65,6 +66,8 @@ struct Plan {
     /// Bytes still to be sent.
     left: u64,
     is_wrong: bool,
+    /// Pause before every single byte.
+    pause: Option<Duration>,
     end: End,
 }
 
@@ -77,7 +80,8 @@ enum End {
 
 impl Plan {
     fn new(fault: Option<&Fault>, length: u64) -> Self {
-        let plan = |announced, left, end| Self { announced, left, is_wrong: false, end };
+        let plan =
+            |announced, left, end| Self { announced, left, is_wrong: false, pause: None, end };
         match fault {
             Some(Fault::CutAfter(bytes)) if *bytes < length => plan(Some(length), *bytes, End::Cut),
             Some(Fault::StallAfter(bytes)) if *bytes < length => {
@@ -89,6 +93,9 @@ impl Plan {
             Some(Fault::LongerChunked(more)) => plan(None, length + more, End::Clean),
             Some(Fault::WrongBytes) => {
                 Self { is_wrong: true, ..plan(Some(length), length, End::Clean) }
+            }
+            Some(Fault::Trickle(pause)) => {
+                Self { pause: Some(*pause), ..plan(Some(length), length, End::Clean) }
             }
             _ => plan(Some(length), length, End::Clean),
         }
@@ -117,7 +124,11 @@ impl Sender {
                 }
             }
         }
-        let most = self.plan.left.min(PIECE);
+        let mut most = self.plan.left.min(PIECE);
+        if let Some(pause) = self.plan.pause {
+            tokio::time::sleep(pause).await;
+            most = 1;
+        }
         let mut piece = self.content.piece(self.at, most);
         if self.plan.is_wrong || piece.is_empty() {
             piece = vec![b'~'; usize::try_from(most).unwrap()].into();

@@ -1,5 +1,7 @@
 //! Ways to misbehave.
 
+use std::time::Duration;
+
 /// One way to misbehave.
 #[derive(Debug, Clone)]
 pub enum Fault {
@@ -15,6 +17,8 @@ pub enum Fault {
     CutAfter(u64),
     /// Announces the whole body and falls silent after so many bytes of it.
     StallAfter(u64),
+    /// Sends one byte at a time, this far apart.
+    Trickle(Duration),
     /// Sends other bytes of the right length.
     WrongBytes,
     /// Announces and sends only so many bytes.
