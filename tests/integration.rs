@@ -1,1 +1,5 @@
+//! All integration tests, in one binary.
 
+// So that clippy knows helpers here for test code.
+#[cfg(test)]
+mod store_contract;
