@@ -1,1 +1,3 @@
 //! Wiring of `plimsoll serve`.
+
+pub mod listen;
