@@ -1,3 +1,5 @@
 //! What the integration tests stand on.
 
+pub mod image;
+
 pub mod registry;
