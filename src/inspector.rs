@@ -155,7 +155,11 @@ impl Inspector {
         deadline: Option<Instant>,
         mut learned: Learned,
     ) -> Verdict {
-        let images = resolved.wanted(&question.policy.platforms);
+        let mut images = resolved.wanted(&question.policy.platforms);
+        if images.is_empty() {
+            // It runs on none of the wanted platforms; it may still run on another.
+            images = resolved.images.iter().collect();
+        }
         if !learned.is_denied(question, &images) {
             let missing = self.look_up(&images, &mut learned).await;
             if !missing.is_empty() && !learned.is_denied(question, &images) {
@@ -321,7 +325,8 @@ impl Inner {
         };
         self.parts.metrics.scan_inflight.inc();
         let started = Instant::now();
-        let read = tokio::time::timeout(self.parts.layer_timeout, self.read(reference, blob, flight));
+        let read =
+            tokio::time::timeout(self.parts.layer_timeout, self.read(reference, blob, flight));
         let outcome = read.await;
         self.parts.metrics.scan_inflight.dec();
         self.took(Phase::Scan, started);

@@ -122,7 +122,13 @@ async fn settle(app: &App, job: &Job, verdict: Result<Verdict, String>) -> Resul
 async fn bury(app: &App, job: &Job, reason: &str) -> Result<(), StoreError> {
     let new = &job.job;
     let image = format!("{}/{}@{}", new.registry, new.repository, new.digest);
-    tracing::error!(receiver = new.receiver, image, reason, attempts = job.attempt, "push given up");
+    tracing::error!(
+        receiver = new.receiver,
+        image,
+        reason,
+        attempts = job.attempt,
+        "push given up"
+    );
     app.store.bury(job.id, reason, Timestamp::now()).await
 }
 

@@ -47,7 +47,11 @@ pub(super) async fn read_layer(
     let feed = feed(stream, stored_in, cancel.clone());
     let decode_limits = limits.clone();
     let decode = tokio::task::spawn_blocking(move || {
-        decode(Stored { chunks: stored_out, current: Bytes::new(), ended: false }, &plain_in, &decode_limits)
+        decode(
+            Stored { chunks: stored_out, current: Bytes::new(), ended: false },
+            &plain_in,
+            &decode_limits,
+        )
     });
     let scan = tokio::task::spawn_blocking(move || {
         let mut observer = Told(on_facts);
@@ -101,7 +105,11 @@ async fn feed(
 
 /// Decompresses into buffers, then drains the source so that the feed sees (and the stream
 /// verifies) every byte of the blob, also where nobody wants the plain ones any more.
-fn decode(stored: Stored, buffers: &mpsc::Sender<io::Result<Vec<u8>>>, limits: &Limits) -> io::Result<()> {
+fn decode(
+    stored: Stored,
+    buffers: &mpsc::Sender<io::Result<Vec<u8>>>,
+    limits: &Limits,
+) -> io::Result<()> {
     let mut decoder = match Decoder::new(stored, limits) {
         Ok(decoder) => decoder,
         Err(error) => {
@@ -153,7 +161,9 @@ impl Read for Stored {
             match self.chunks.blocking_recv() {
                 Some(Some(chunk)) => self.current = chunk,
                 Some(None) => self.ended = true,
-                None => return Err(io::Error::other(SourceFailure("the download broke off".into()))),
+                None => {
+                    return Err(io::Error::other(SourceFailure("the download broke off".into())));
+                }
             }
         }
         let count = self.current.len().min(buffer.len());

@@ -311,7 +311,10 @@ mod tests {
     #[test]
     fn a_zero_replica_object_is_judged() {
         let object = json!({"spec": {"replicas": 0, "template": {"spec": pod_spec(&["a"])}}});
-        assert_eq!(names(&ask(&review("apps", "Deployment", "CREATE", object, Value::Null))).len(), 1);
+        assert_eq!(
+            names(&ask(&review("apps", "Deployment", "CREATE", object, Value::Null))).len(),
+            1
+        );
     }
 
     #[test]

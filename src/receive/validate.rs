@@ -72,7 +72,8 @@ async fn answer(app: &App, asked: &Review, deadline: Instant) -> serde_json::Val
 async fn judge(app: &App, asked: &Review, wanted: &Wanted, deadline: Instant) -> Judged {
     let verdict = match app.question(asked, wanted) {
         Ok(question) => {
-            let asker = Asker { source: Source::Admission, object: &asked.object, keep: !asked.dry_run };
+            let asker =
+                Asker { source: Source::Admission, object: &asked.object, keep: !asked.dry_run };
             app.inspector.decide(&question, &asker, Some(deadline)).await
         }
         Err(verdict) => *verdict,
@@ -127,7 +128,10 @@ fn timeout(query: &str) -> Option<Duration> {
     const MOST: Duration = Duration::from_secs(30);
     let text = query.split('&').find_map(|pair| pair.strip_prefix("timeout="))?;
     let span: jiff::SignedDuration = text.parse().ok()?;
-    Duration::try_from(span).ok().filter(|timeout| !timeout.is_zero()).map(|timeout| timeout.min(MOST))
+    Duration::try_from(span)
+        .ok()
+        .filter(|timeout| !timeout.is_zero())
+        .map(|timeout| timeout.min(MOST))
 }
 
 #[cfg(test)]

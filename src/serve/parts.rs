@@ -40,7 +40,11 @@ impl Registry for LiveRegistry {
         self.0.load_full().manifest(reference).await
     }
 
-    async fn blob(&self, reference: &Reference, blob: &Descriptor) -> Result<BlobStream, FetchError> {
+    async fn blob(
+        &self,
+        reference: &Reference,
+        blob: &Descriptor,
+    ) -> Result<BlobStream, FetchError> {
         self.0.load_full().blob(reference, blob).await
     }
 }
