@@ -16,7 +16,6 @@ pub use record::Asker;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -26,7 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::flight::{Arrival, Flight, Flights, Landing, Ticket};
+use self::flight::{Arrival, Flight, Flights, GRACE_BYTES, Landing, Ticket};
 use self::known::Known;
 use self::learned::{Learned, certainty};
 use self::pipeline::{ReadError, read_layer};
@@ -218,15 +217,18 @@ impl Inspector {
         for blob in missing {
             board(blob, &arrivals);
         }
+        let mut is_denied = false;
         loop {
             match until(deadline, arrivals.next()).await {
+                // Released, or given up by others just as we joined.
+                Some(Some((_, _, None))) if is_denied => {}
                 Some(Some((blob, _, None))) => board(blob, &arrivals),
                 Some(Some((blob, ticket, Some(landing)))) => {
                     learned.land(&blob, &ticket, landing);
                     self.1.layer_done();
-                    if learned.is_denied(question, images) {
-                        // Nobody here needs the other layers any more.
-                        return tickets.iter().for_each(|(_, ticket)| ticket.release());
+                    if !is_denied && learned.is_denied(question, images) {
+                        is_denied = true;
+                        release_large(&tickets);
                     }
                 }
                 Some(None) => return,
@@ -359,11 +361,24 @@ impl Inner {
         let (counting, telling) = (Arc::clone(flight), Arc::clone(flight));
         let stream = stream.inspect(move |chunk| {
             let count = chunk.as_ref().map_or(0, bytes::Bytes::len);
-            counting.bytes.fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            counting.took(u64::try_from(count).unwrap_or(0));
         });
         let on_facts = Box::new(move |facts: &[_], known| telling.tell(facts, known));
         let limits = self.parts.limits.clone();
         read_layer(stream.boxed(), blob.clone(), limits, on_facts, flight.cancel.clone()).await
+    }
+}
+
+/// A denial is certain: nobody here needs the other layers any more, but for those so small that
+/// telling what else is wrong costs nothing.
+fn release_large(tickets: &[(Descriptor, Ticket)]) {
+    const SMALL_IN_TOTAL: u64 = 8 * GRACE_BYTES;
+    let mut kept = 0_u64;
+    for (blob, ticket) in tickets {
+        kept = kept.saturating_add(blob.size);
+        if blob.size > GRACE_BYTES || kept > SMALL_IN_TOTAL {
+            ticket.release();
+        }
     }
 }
 
