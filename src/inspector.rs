@@ -209,20 +209,24 @@ impl Inspector {
         let shared = Arc::new(question.clone());
         let mut tickets = Vec::new();
         let mut arrivals = FuturesUnordered::new();
-        let mut board = |blob: Descriptor, arrivals: &FuturesUnordered<_>| {
+        let board = |blob: Descriptor| {
             let (ticket, arrival) = self.join(&shared, images, &blob);
-            tickets.push((blob.clone(), ticket.clone()));
-            arrivals.push(arrive(blob, ticket, arrival));
+            ((blob.clone(), ticket.clone()), arrive(blob, ticket, arrival))
         };
-        for blob in missing {
-            board(blob, &arrivals);
+        for (ticket, arrival) in missing.into_iter().map(board) {
+            tickets.push(ticket);
+            arrivals.push(arrival);
         }
         let mut is_denied = false;
         loop {
             match until(deadline, arrivals.next()).await {
                 // Released, or given up by others just as we joined.
                 Some(Some((_, _, None))) if is_denied => {}
-                Some(Some((blob, _, None))) => board(blob, &arrivals),
+                Some(Some((blob, _, None))) => {
+                    let (ticket, arrival) = board(blob);
+                    tickets.push(ticket);
+                    arrivals.push(arrival);
+                }
                 Some(Some((blob, ticket, Some(landing)))) => {
                     learned.land(&blob, &ticket, landing);
                     self.1.layer_done();
