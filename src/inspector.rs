@@ -249,7 +249,7 @@ impl Inspector {
         blob: &Descriptor,
     ) -> (Ticket, Arrival) {
         let is_certain = certainty(question, images, blob);
-        self.0.flights.join(&blob.digest, is_certain, |flight| {
+        self.0.flights.join(&blob.digest, &is_certain, |flight| {
             let inner = Arc::clone(&self.0);
             let (reference, blob) = (question.reference.clone(), blob.clone());
             self.0.tasks.spawn(async move { inner.fly(&reference, &blob, &flight).await });

@@ -19,7 +19,7 @@ use crate::store::{Job, StoreError};
 
 /// First and longest wait before a failed job is tried again.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
-const LONGEST_RETRY: Duration = Duration::from_secs(600);
+const LONGEST_RETRY: Duration = Duration::from_mins(10);
 /// How long the queue is left alone when the store fails or nothing is due.
 const IDLE: Duration = Duration::from_secs(30);
 const STORE_PAUSE: Duration = Duration::from_secs(2);

@@ -21,6 +21,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::jobs;
 use crate::metrics::{Configured, Metrics};
 use crate::receive::{App, Live, admin_router, webhook_router};
+use crate::registry::FetchObserver;
 use crate::registry::client::ClientError;
 use crate::store::StoreError;
 use crate::tls::{self, Reloader, TlsError};
@@ -104,20 +105,14 @@ impl Server {
     pub async fn build(config: Config, config_path: Option<PathBuf>) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new());
         let store = parts::open_store(&config).await?;
-        let client =
-            parts::registry_client(&config, &parts::hosts(&config), Arc::clone(&metrics) as _)?;
+        let client = parts::registry_client(&config, &parts::hosts(&config), &observer(&metrics))?;
         let registry = Arc::new(LiveRegistry::new(client));
         let certificate = Arc::new(certificate(&config)?);
-        let tls =
-            tls::server_config(Arc::clone(&certificate) as _, config.tls.client_ca.as_deref())?;
+        let tls = tls::server_config(certificate.clone(), config.tls.client_ca.as_deref())?;
         metrics.set_tls_not_after(certificate.not_after());
         announce(&metrics, &config);
-        let inspector = parts::inspector(
-            &config,
-            Arc::clone(&registry) as _,
-            Arc::clone(&store),
-            Arc::clone(&metrics),
-        );
+        let inspector =
+            parts::inspector(&config, registry.clone(), Arc::clone(&store), Arc::clone(&metrics));
         let admissions = Semaphore::new(config.admission.max_inflight);
         let live = ArcSwap::from_pointee(Live::new(config));
         let wake = Notify::new();
@@ -221,6 +216,11 @@ async fn renew_self_signed(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
+/// The metrics as what the registry client reports to.
+fn observer(metrics: &Arc<Metrics>) -> Arc<dyn FetchObserver> {
+    metrics.clone()
+}
+
 fn announce(metrics: &Metrics, config: &Config) {
     metrics.set_policy(&config.policy.hash());
     for receiver in &config.receivers {
@@ -260,7 +260,7 @@ fn take_over(
 ) -> Result<(), ServeError> {
     let config = changed?;
     let hosts = parts::hosts(&config);
-    registry.replace(parts::registry_client(&config, &hosts, Arc::clone(&app.metrics) as _)?);
+    registry.replace(parts::registry_client(&config, &hosts, &observer(&app.metrics))?);
     announce(&app.metrics, &config);
     let before = app.live.load();
     let needs_restart = config.listen != before.config.listen

@@ -53,6 +53,7 @@ pub fn answer(uid: &str, judged: &[Judged]) -> Value {
     response(answer)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the macro only borrows it")]
 fn response(response: Value) -> Value {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})
 }

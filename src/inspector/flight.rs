@@ -91,17 +91,17 @@ impl Flights {
     pub(super) fn join(
         &self,
         digest: &Digest,
-        is_certain: IsCertain,
+        is_certain: &IsCertain,
         start: impl FnOnce(Arc<Flight>),
     ) -> (Ticket, Arrival) {
         let mut flights = lock(&self.flights);
         if let Some(flight) = flights.get(digest)
-            && let Some(boarded) = flight.board(&is_certain, false)
+            && let Some(boarded) = flight.board(is_certain, false)
         {
             return boarded;
         }
         let flight = Arc::new(Flight { cancel: self.stop.child_token(), ..Flight::default() });
-        let boarded = flight.board(&is_certain, true).unwrap_or_else(|| flight.given_up());
+        let boarded = flight.board(is_certain, true).unwrap_or_else(|| flight.given_up());
         flights.insert(digest.clone(), Arc::clone(&flight));
         drop(flights);
         start(flight);
@@ -213,8 +213,9 @@ mod tests {
     struct Started(Mutex<Vec<Arc<Flight>>>);
 
     impl Started {
+        #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
         fn join(&self, flights: &Flights, is_certain: IsCertain) -> (Ticket, Arrival) {
-            flights.join(&Digest::of(b"layer"), is_certain, |flight| lock(&self.0).push(flight))
+            flights.join(&Digest::of(b"layer"), &is_certain, |flight| lock(&self.0).push(flight))
         }
 
         fn last(&self) -> Arc<Flight> {

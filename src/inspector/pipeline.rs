@@ -64,8 +64,8 @@ pub(super) async fn read_layer(
         }
         scanned
     });
-    let (fed, decoded, scanned) = tokio::join!(feed, decode, scan);
-    match (fed, decoded, scanned) {
+    let (moved, decoded, scanned) = tokio::join!(feed, decode, scan);
+    match (moved, decoded, scanned) {
         (_, _, Ok(Err(ScanError::Stopped))) | (Err(ReadError::Stopped), _, _) => {
             Err(ReadError::Stopped)
         }
@@ -228,6 +228,8 @@ mod tests {
     use super::*;
     use crate::model::Digest;
 
+    static JUNK: &[u8] = &[0xff; 65_536];
+
     fn blob() -> Descriptor {
         serde_json::from_value(serde_json::json!({"digest": Digest::of(b"x"), "size": 9})).unwrap()
     }
@@ -260,7 +262,7 @@ mod tests {
     #[tokio::test]
     async fn damaged_content_is_drained_so_that_the_stream_can_verify() {
         let taken = Arc::default();
-        let facts = read(counted(&[0xff; 65536], 100, &taken), whole()).await.unwrap();
+        let facts = read(counted(JUNK, 100, &taken), whole()).await.unwrap();
         assert_eq!(facts.facts.len(), 1);
         assert_eq!(taken.load(Ordering::SeqCst), 6_553_600);
     }
@@ -279,7 +281,7 @@ mod tests {
     async fn stopping_stops_the_download_at_once() {
         let taken = Arc::default();
         let stop: OnFacts = Box::new(|_, _| ControlFlow::Break(()));
-        let result = read(counted(&[0xff; 65536], 10_000, &taken), stop).await;
+        let result = read(counted(JUNK, 10_000, &taken), stop).await;
         assert!(matches!(result, Err(ReadError::Stopped)));
         assert!(taken.load(Ordering::SeqCst) < 4 << 20);
     }

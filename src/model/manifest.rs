@@ -67,7 +67,7 @@ pub enum Document {
     /// Several images under one digest.
     Index(Index),
     /// One image or artifact.
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
 }
 
 /// An OCI index or Docker manifest list.
@@ -190,12 +190,12 @@ impl RawDocument {
         let layers =
             self.layers.ok_or_else(|| ManifestError::Malformed("`layers` is missing".into()))?;
         cap("layers", layers.len(), MAX_LAYERS)?;
-        Ok(Document::Manifest(Manifest {
+        Ok(Document::Manifest(Box::new(Manifest {
             config,
             layers,
             annotations: self.annotations,
             artifact_type: self.artifact_type,
-        }))
+        })))
     }
 }
 
@@ -252,7 +252,7 @@ mod tests {
     fn manifest(config: &str, layers: &[&str]) -> Manifest {
         let layers: Vec<Value> = layers.iter().map(|layer| descriptor(layer)).collect();
         match parse(&json!({"schemaVersion": 2, "config": descriptor(config), "layers": layers})) {
-            Ok(Document::Manifest(manifest)) => manifest,
+            Ok(Document::Manifest(manifest)) => *manifest,
             other => panic!("{other:?}"),
         }
     }

@@ -215,6 +215,7 @@ mod tests {
         json!({"containers": containers})
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     fn review(group: &str, kind: &str, operation: &str, object: Value, old: Value) -> Value {
         json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
             "uid": "u-1", "kind": {"group": group, "version": "v1", "kind": kind},

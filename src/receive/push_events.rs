@@ -115,7 +115,8 @@ fn dead_letter(receiver: &Receiver, reason: &str, body: &Bytes) -> DeadLetter {
 
 /// Compares in constant time. What is not sent is compared too, with nothing.
 fn is_authentic(auth: &ReceiverAuth, headers: &HeaderMap) -> bool {
-    let sent = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
+    let sent =
+        headers.get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes).unwrap_or_default();
     match auth {
         ReceiverAuth::None => true,
         ReceiverAuth::Bearer(token) => {

@@ -72,9 +72,9 @@ async fn answer(app: &App, asked: &Review, deadline: Instant) -> serde_json::Val
 async fn judge(app: &App, asked: &Review, wanted: &Wanted, deadline: Instant) -> Judged {
     let verdict = match app.question(asked, wanted) {
         Ok(question) => {
-            let asker =
+            let for_record =
                 Asker { source: Source::Admission, object: &asked.object, keep: !asked.dry_run };
-            app.inspector.decide(&question, &asker, Some(deadline)).await
+            app.inspector.decide(&question, &for_record, Some(deadline)).await
         }
         Err(verdict) => *verdict,
     };
@@ -86,8 +86,9 @@ fn shed(app: &App, asked: &Review, wanted: &Wanted) -> Judged {
     let verdict = match app.question(asked, wanted) {
         Ok(question) => {
             let verdict = question.judge(None, &[], vec![undecided]);
-            let asker = Asker { source: Source::Admission, object: &asked.object, keep: false };
-            app.inspector.tell(&verdict, &asker);
+            let for_record =
+                Asker { source: Source::Admission, object: &asked.object, keep: false };
+            app.inspector.tell(&verdict, &for_record);
             verdict
         }
         Err(verdict) => *verdict,
