@@ -11,8 +11,6 @@
 //! # What to do instead
 //! Slim base, multi-stage build, CPU wheels where there is no GPU, weights outside the image.
 
-use super::secrets::redact;
-use super::secrets::text::cut;
 use super::{Meta, Rule, Seen, Setting, Settings};
 use crate::answer::size;
 use crate::model::image::Layer;
