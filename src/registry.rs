@@ -85,7 +85,7 @@ pub enum FetchError {
     #[error("registry denied access (hint: check `registries[].credentials`): {0}")]
     Denied(String),
     /// 404.
-    #[error("not found in the registry: {0}")]
+    #[error("not found: {0}")]
     NotFound(String),
     /// 429 past all retries.
     #[error("rate limited by the registry: {0}")]

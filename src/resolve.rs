@@ -16,6 +16,9 @@ use crate::registry::{FetchError, Registry};
 pub const MAX_INDEX_DEPTH: usize = 3;
 /// Most manifests and indexes below one reference.
 pub const MAX_MANIFESTS: usize = 500;
+/// Most bytes of manifests and configurations below one reference. Twenty platforms take 2 MiB;
+/// what was read stays in memory, so 500 configurations of the largest size must not.
+pub const MAX_READ_BYTES: u64 = 32 * 1024 * 1024;
 /// Children fetched at the same time.
 const CONCURRENCY: usize = 8;
 

@@ -1,8 +1,19 @@
 //! All integration tests in one binary: it links once.
 
+#![expect(unreachable_pub, reason = "nothing is outside; `pub` marks what tests may use")]
+
 // `cfg(test)` lets clippy know the helpers in these modules for test code.
 #[cfg(test)]
+mod support;
+
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod local_images;
+#[cfg(test)]
+mod registry_faults;
+#[cfg(test)]
+mod resolving;
 #[cfg(test)]
 mod store_contract;
 #[cfg(test)]

@@ -2,11 +2,13 @@
 //! handed out cannot be taken back, so wrong ones end the stream with an error.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::header::CONTENT_RANGE;
 use reqwest::{Response, StatusCode};
+use tokio::time::Instant;
 
 use super::host::{Ask, Host};
 use super::request;
@@ -15,8 +17,11 @@ use super::verify::Verifier;
 use super::{BlobStream, FetchError};
 use crate::model::{Descriptor, Reference};
 
-/// Bytes a connection must bring for the attempts to be counted anew. A registry that drips a
-/// few bytes into each of many connections is as good as dead.
+/// Bytes that must come for the attempts to be counted anew, and within [`Timeouts::document`].
+/// A registry that drips a few bytes into each of many connections, or for hours into one, is as
+/// good as dead.
+///
+/// [`Timeouts::document`]: super::Timeouts::document
 const MIN_PROGRESS_BYTES: u64 = 64 * 1024;
 
 /// A download in progress.
@@ -29,6 +34,9 @@ pub(super) struct Download {
     body: Option<Body>,
     /// What `verifier` had seen when the attempts were last counted anew.
     counted_from: u64,
+    /// How long the registry has been waited for since. Time that the reader of the blob takes
+    /// between chunks is not the registry's.
+    waited: Duration,
 }
 
 /// One response's body.
@@ -53,6 +61,7 @@ impl Download {
             verifier: Verifier::new(blob),
             body: None,
             counted_from: 0,
+            waited: Duration::ZERO,
         };
         download.connect().await?;
         Ok(download)
@@ -69,7 +78,7 @@ impl Download {
     /// The next bytes; `None` when all were there and were right.
     async fn next(&mut self) -> Result<Option<Bytes>, FetchError> {
         loop {
-            match self.chunk().await {
+            match self.timed_chunk().await {
                 Ok(Some(chunk)) => {
                     if chunk.is_empty() {
                         continue;
@@ -88,6 +97,18 @@ impl Download {
         }
     }
 
+    /// The next chunk of this connection, if it does not trickle.
+    async fn timed_chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        let started = Instant::now();
+        let chunk = self.chunk().await;
+        self.waited = self.waited.saturating_add(started.elapsed());
+        if self.waited <= self.host.timeouts.document || self.verifier.is_full() {
+            return chunk;
+        }
+        let text = self.ask().subject().text("too slow");
+        Err(Failure::passing(FetchError::Unreachable(text)))
+    }
+
     /// The next chunk of this connection, without what is there already.
     async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         let subject = self.ask().subject();
@@ -103,12 +124,14 @@ impl Download {
     fn note_progress(&mut self) {
         if self.verifier.seen().saturating_sub(self.counted_from) >= MIN_PROGRESS_BYTES {
             self.counted_from = self.verifier.seen();
+            self.waited = Duration::ZERO;
             self.patience.renew();
         }
     }
 
     async fn reconnect(&mut self, failure: Failure) -> Result<(), FetchError> {
         self.body = None;
+        self.waited = Duration::ZERO;
         self.patience.wait(failure).await?;
         self.connect().await
     }

@@ -7,7 +7,7 @@ use oci_client::client::{
     Certificate as OciCertificate, CertificateEncoding, ClientConfig, ClientProtocol,
 };
 use reqwest::header::{ACCEPT, RANGE};
-use reqwest::{Certificate, Client, RequestBuilder, Response, Url};
+use reqwest::{Certificate, Client, RequestBuilder, Response, Url, redirect};
 
 use super::auth::{Authority, Grant, MakeClient, Negotiator};
 use super::client::ClientError;
@@ -57,7 +57,9 @@ impl Host {
         observer: &Arc<dyn FetchObserver>,
     ) -> Result<Self, ClientError> {
         let (timeouts, retry) = limits;
-        let http = http_client(config, is_vouched, timeouts)?;
+        let http = http_client(config, is_vouched, timeouts, egress::redirect_policy())?;
+        // A redirected POST would carry the identity token in its body to wherever it leads.
+        let steadfast = http_client(config, is_vouched, timeouts, redirect::Policy::none())?;
         let negotiator = is_vouched
             .then(|| Negotiator::new(oci_client_maker(config, timeouts), timeouts.document))
             .transpose()
@@ -65,7 +67,7 @@ impl Host {
         let authority = Authority::new(
             config.credentials.clone(),
             negotiator,
-            http.clone(),
+            steadfast,
             config.plain_http,
             timeouts.document,
             Arc::clone(observer),
@@ -151,14 +153,20 @@ fn http_client(
     config: &HostConfig,
     is_vouched: bool,
     timeouts: &Timeouts,
+    redirects: redirect::Policy,
 ) -> Result<Client, ClientError> {
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(timeouts.connect)
         .read_timeout(timeouts.idle)
-        .redirect(egress::redirect_policy())
+        .redirect(redirects)
         // A redirect must not tell the next host where we come from.
         .referer(false)
+        // Digests are of the bytes as sent, whatever features other crates switch on.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
         .dns_resolver(ScreenedResolver::new(is_vouched.then_some(&config.host)));
     if let Some(pem) = &config.ca_pem {
         let certificates =

@@ -3,6 +3,7 @@
 //! ones carry signatures in their query.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
@@ -15,6 +16,8 @@ use super::{FetchError, FetchObserver};
 
 /// How much of a refusal's body is read, in bytes.
 const MAX_REFUSAL_BYTES: u64 = 16 * 1024;
+/// How long its body may take.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much of a registry's own words is repeated, in characters.
 const MAX_WORDS: usize = 200;
 
@@ -132,7 +135,8 @@ pub(super) fn broken(error: &reqwest::Error, subject: &Subject) -> Failure {
 pub(super) async fn refused(response: Response, subject: &Subject) -> Failure {
     let status = response.status();
     let wait = named_wait(&response);
-    let words = words_of(response).await;
+    // A refusal that trickles in is not worth waiting for; its status says enough.
+    let words = tokio::time::timeout(REFUSAL_TIMEOUT, words_of(response)).await.unwrap_or_default();
     let text = subject.text(&match words.message.as_str() {
         "" => format!("status {}", status.as_u16()),
         message => format!("status {}: {message}", status.as_u16()),
@@ -160,7 +164,7 @@ fn meaning(status: StatusCode, code: &str, text: String) -> (FetchError, Again) 
     }
 }
 
-fn named_wait(response: &Response) -> Option<std::time::Duration> {
+fn named_wait(response: &Response) -> Option<Duration> {
     let header = |name| response.headers().get(name)?.to_str().ok();
     // The registry's own clock, if it shows it: ours may differ.
     let now = header(DATE)

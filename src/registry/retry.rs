@@ -14,9 +14,10 @@ use super::FetchError;
 pub struct Timeouts {
     /// TCP and TLS handshake.
     pub connect: Duration,
-    /// Silence before or within a response. A slow but moving download is not cut.
+    /// Silence before or within a response.
     pub idle: Duration,
-    /// A manifest or token from first to last byte; they are small, so a trickle is an attack.
+    /// A manifest or token from first to last byte, or 64 KiB of a blob: less is an attack or
+    /// a line on which no image can be pulled.
     pub document: Duration,
 }
 

@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, HashSet};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{CONCURRENCY, MAX_INDEX_DEPTH, MAX_MANIFESTS, Resolved, SkippedManifest, is_known};
+use super::{
+    CONCURRENCY, MAX_INDEX_DEPTH, MAX_MANIFESTS, MAX_READ_BYTES, Resolved, SkippedManifest,
+    is_known,
+};
 use crate::model::image::MAX_CONFIG_BYTES;
 use crate::model::manifest::{Index, Manifest, ManifestKind};
 use crate::model::{Descriptor, Digest, Document, Image, ImageConfig, Platform, Reference};
@@ -69,40 +72,56 @@ impl<'a> Walk<'a> {
         let top = self.reader.top().await?;
         let digest = top.node.digest.clone();
         self.seen.insert(top.node.clone());
+        self.bytes_read = top.bytes;
         let mut level = vec![top];
         let mut depth = 1;
         while !level.is_empty() {
             let children = self.sort(level, depth);
-            let reader = &self.reader;
-            level = stream::iter(children.into_iter().map(|node| reader.child(node)))
-                .buffered(CONCURRENCY)
-                .try_collect()
-                .await?;
+            level = self.read(children).await?;
             depth += 1;
+        }
+        if self.bytes_read > MAX_READ_BYTES {
+            let defect =
+                format!("manifests and configurations are larger than {MAX_READ_BYTES} bytes");
+            self.images.push(whole_index(&digest, defect));
         }
         let Self { images, skipped, bytes_read, .. } = self;
         Ok(Resolved { digest, images, skipped, bytes_read })
     }
 
+    /// Reads nodes until there are no more or there was too much.
+    async fn read(&mut self, nodes: Vec<Node>) -> Result<Vec<Found>, FetchError> {
+        let reader = &self.reader;
+        let mut reads =
+            stream::iter(nodes.into_iter().map(|node| reader.child(node))).buffered(CONCURRENCY);
+        let mut level = Vec::new();
+        while self.bytes_read <= MAX_READ_BYTES
+            && let Some(found) = reads.try_next().await?
+        {
+            self.bytes_read = self.bytes_read.saturating_add(found.bytes);
+            level.push(found);
+        }
+        Ok(level)
+    }
+
     /// Puts what was found into its place and names what has to be read next.
     fn sort(&mut self, level: Vec<Found>, depth: usize) -> Vec<Node> {
         let mut children = Vec::new();
-        for Found { node, content, bytes } in level {
-            self.bytes_read = self.bytes_read.saturating_add(bytes);
+        for Found { node, content, .. } in level {
             match content {
                 Content::Image(image) => self.images.push(*image),
                 Content::Skipped(skipped) => self.skipped.push(skipped),
                 Content::Index(_) if depth > MAX_INDEX_DEPTH => {
                     let defect = format!("indexes are nested deeper than {MAX_INDEX_DEPTH}");
-                    self.images.push(defective(node, defect));
+                    self.images.push(whole_index(&node.digest, defect));
                 }
-                Content::Index(index) => self.enqueue(node, index, &mut children),
+                Content::Index(index) => self.enqueue(&node.digest, index, &mut children),
             }
         }
         children
     }
 
-    fn enqueue(&mut self, parent: Node, index: Index, children: &mut Vec<Node>) {
+    fn enqueue(&mut self, parent: &Digest, index: Index, children: &mut Vec<Node>) {
         for child in index.manifests {
             let node = Node { digest: child.digest, platform: child.platform.unwrap_or_default() };
             if self.seen.contains(&node) {
@@ -110,7 +129,7 @@ impl<'a> Walk<'a> {
             }
             if self.seen.len() >= MAX_MANIFESTS {
                 let defect = format!("more than {MAX_MANIFESTS} manifests in one index");
-                self.images.push(defective(parent, defect));
+                self.images.push(whole_index(parent, defect));
                 return;
             }
             self.seen.insert(node.clone());
@@ -231,6 +250,12 @@ fn spoilt(node: Node, defect: String) -> Found {
 /// An image of which nothing is known but what is wrong with it.
 fn defective(node: Node, defect: String) -> Image {
     Image { defects: vec![defect], ..blank(node) }
+}
+
+/// An index that was not read to its end. Its platform is left open whatever it says, because
+/// what was not read may be for any.
+fn whole_index(digest: &Digest, defect: String) -> Image {
+    defective(Node { digest: digest.clone(), platform: Platform::default() }, defect)
 }
 
 /// An image without particulars. Its configuration's descriptor is that of no bytes.

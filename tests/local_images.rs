@@ -1,0 +1,282 @@
+//! Images on disk: layouts and docker archives, honest, damaged and hostile.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use futures_util::StreamExt;
+use plimsoll::model::{Descriptor, Digest, Document};
+use plimsoll::policy::Platforms;
+use plimsoll::registry::docker_archive::DockerArchive;
+use plimsoll::registry::layout::OciLayout;
+use plimsoll::registry::source::Source;
+use plimsoll::registry::{FetchError, Registry};
+use plimsoll::resolve::resolve;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::registry::{OCI_CONFIG, OCI_LAYER, descriptor, manifest};
+
+/// A layout folder under construction.
+struct LayoutDir(TempDir);
+
+impl LayoutDir {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("blobs/sha256")).unwrap();
+        Self(dir)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn put(&self, media_type: &str, bytes: &[u8]) -> Descriptor {
+        let blob = descriptor(media_type, bytes);
+        std::fs::write(self.blob_path(&blob.digest), bytes).unwrap();
+        blob
+    }
+
+    fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.path().join("blobs/sha256").join(digest.hex())
+    }
+
+    fn put_image(&self, layer: &[u8]) -> Descriptor {
+        let config = self.put(OCI_CONFIG, br#"{"os":"linux","architecture":"amd64"}"#);
+        let layer = self.put(OCI_LAYER, layer);
+        let document = manifest(&config, &[layer]).to_string();
+        self.put("application/vnd.oci.image.manifest.v1+json", document.as_bytes())
+    }
+
+    fn write_index(&self, children: &[(&Descriptor, Option<&str>)]) {
+        let children: Vec<Value> = children
+            .iter()
+            .map(|(child, tag)| {
+                let mut child = json!(child);
+                if let Some(tag) = tag {
+                    child["annotations"] = json!({"org.opencontainers.image.ref.name": tag});
+                }
+                child
+            })
+            .collect();
+        let index = json!({"schemaVersion": 2, "manifests": children});
+        std::fs::write(self.path().join("index.json"), index.to_string()).unwrap();
+    }
+}
+
+async fn read(registry: &dyn Registry, blob: &Descriptor) -> Result<Vec<u8>, FetchError> {
+    let mut bytes = Vec::new();
+    let mut stream = registry.blob(&"localhost/x".parse().unwrap(), blob).await?;
+    while let Some(chunk) = stream.next().await {
+        bytes.extend_from_slice(&chunk?);
+    }
+    Ok(bytes)
+}
+
+async fn resolved(registry: &dyn Registry) -> plimsoll::resolve::Resolved {
+    resolve(registry, &"localhost/x:1".parse().unwrap(), &Platforms::All).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_layout_is_read_by_tag_or_as_a_whole() {
+    let dir = LayoutDir::new();
+    let (one, two) = (dir.put_image(b"layer one"), dir.put_image(&vec![7; 700_000]));
+    dir.write_index(&[(&one, Some("1")), (&two, Some("2"))]);
+    let layout = OciLayout::open(dir.path(), Some("2")).await.unwrap();
+    let found = resolved(&layout).await;
+    assert_eq!(found.digest, two.digest);
+    let layer = &found.images[0].manifest.layers[0];
+    assert_eq!(read(&layout, layer).await.unwrap(), vec![7; 700_000]);
+
+    let both = resolved(&OciLayout::open(dir.path(), None).await.unwrap()).await;
+    let digests: Vec<_> = both.images.iter().map(|image| image.digest.clone()).collect();
+    assert_eq!(digests, [one.digest.clone(), two.digest]);
+    dir.write_index(&[(&one, None)]);
+    let only = resolved(&OciLayout::open(dir.path(), None).await.unwrap()).await;
+    assert_eq!(only.digest, one.digest);
+}
+
+#[tokio::test]
+async fn a_layout_says_what_is_wrong_with_it() {
+    let dir = LayoutDir::new();
+    let image = dir.put_image(b"layer");
+    let open = async |tag: Option<&str>| {
+        let error = OciLayout::open(dir.path(), tag).await.unwrap_err().to_string();
+        error.replace(&dir.path().display().to_string(), "DIR")
+    };
+    insta::assert_snapshot!(open(None).await, @"not found: No such file or directory (os error 2): `DIR/index.json`");
+    dir.write_index(&[(&image, Some("1")), (&image, Some("twice")), (&image, Some("twice"))]);
+    insta::assert_snapshot!(open(Some("2")).await, @"not found: no image `2` in `DIR` (hint: it has 1, twice, twice)");
+    insta::assert_snapshot!(open(Some("twice")).await, @"cannot read image from disk: not an OCI layout: several images are called `twice`: `DIR`");
+    std::fs::write(dir.path().join("index.json"), "{}").unwrap();
+    insta::assert_snapshot!(open(None).await, @"cannot read image from disk: not an OCI layout: malformed manifest: `schemaVersion` is missing: `DIR`");
+    let hostile =
+        r#"{"schemaVersion":2,"manifests":[{"digest":"sha256:../../etc/passwd","size":1}]}"#;
+    std::fs::write(dir.path().join("index.json"), hostile).unwrap();
+    assert!(open(None).await.contains("malformed digest"));
+}
+
+#[tokio::test]
+async fn damaged_blobs_of_a_layout_are_noticed() {
+    let dir = LayoutDir::new();
+    let image = dir.put_image(b"layer");
+    dir.write_index(&[(&image, None)]);
+    let layout = OciLayout::open(dir.path(), None).await.unwrap();
+    let blob = descriptor(OCI_LAYER, b"layer");
+    for wrong in ["layeR", "laye", "layers"] {
+        std::fs::write(dir.blob_path(&blob.digest), wrong).unwrap();
+        let error = read(&layout, &blob).await.unwrap_err();
+        assert!(matches!(error, FetchError::Mismatch(_)), "{wrong}: {error}");
+    }
+    std::fs::remove_file(dir.blob_path(&blob.digest)).unwrap();
+    assert!(matches!(read(&layout, &blob).await, Err(FetchError::NotFound(_))));
+    std::fs::create_dir(dir.blob_path(&blob.digest)).unwrap();
+    assert!(matches!(read(&layout, &blob).await, Err(FetchError::Local(_))));
+    std::fs::write(dir.blob_path(&image.digest), "{}").unwrap();
+    let error = OciLayout::open(dir.path(), None).await.unwrap_err();
+    assert!(matches!(error, FetchError::Mismatch(_)), "{error}");
+}
+
+enum Member<'a> {
+    File(&'a str, &'a [u8]),
+    Symlink(&'a str, &'a str),
+    HardLink(&'a str, &'a str),
+}
+
+fn archive(members: &[Member<'_>]) -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("image.tar");
+    let mut tar = tar::Builder::new(std::fs::File::create(&path).unwrap());
+    for member in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        match member {
+            Member::File(name, bytes) => {
+                header.set_size(bytes.len().try_into().unwrap());
+                tar.append_data(&mut header, name, *bytes).unwrap();
+            }
+            Member::Symlink(name, target) | Member::HardLink(name, target) => {
+                header.set_entry_type(match member {
+                    Member::Symlink(..) => tar::EntryType::Symlink,
+                    _ => tar::EntryType::Link,
+                });
+                header.set_size(0);
+                tar.append_link(&mut header, name, target).unwrap();
+            }
+        }
+    }
+    tar.finish().unwrap();
+    (dir, path)
+}
+
+const CONFIG: &[u8] =
+    br#"{"os":"linux","architecture":"arm64","history":[{"created_by":"COPY a /"}]}"#;
+
+#[tokio::test]
+async fn an_archive_of_docker_save_is_an_image() {
+    let index = br#"[{"Config":"c.json","RepoTags":["ml/app:1"],
+        "Layers":["a/layer.tar","b/layer.tar","d/layer.tar"]}]"#;
+    let big = vec![9; 300_000];
+    let (_dir, path) = archive(&[
+        Member::File("a/layer.tar", &big),
+        Member::Symlink("b/layer.tar", "../a/layer.tar"),
+        Member::HardLink("d/layer.tar", "e/layer.tar"),
+        Member::File("e/layer.tar", &[0x1f, 0x8b, 8, 0, 1]),
+        Member::File("c.json", CONFIG),
+        Member::File("manifest.json", index),
+    ]);
+    for name in [None, Some("ml/app:1"), Some("docker.io/ml/app:1")] {
+        let source = Source::Archive { file: path.clone(), reference: name.map(Into::into) };
+        let registry = source.open().await.unwrap().unwrap();
+        let found = resolved(&*registry).await;
+        let image = &found.images[0];
+        assert_eq!(image.platform.to_string(), "linux/arm64");
+        assert_eq!(image.defects, Vec::<String>::new());
+        let layers = &image.manifest.layers;
+        assert_eq!(layers[0].digest, Digest::of(&big));
+        assert_eq!(layers[0].digest, layers[1].digest);
+        assert!(layers[2].media_type.ends_with("tar+gzip"));
+        assert_eq!(read(&*registry, &layers[1]).await.unwrap(), big);
+        assert_eq!(read(&*registry, &layers[2]).await.unwrap(), [0x1f, 0x8b, 8, 0, 1]);
+        // The same archive has the same digest every time, and can be asked for by it.
+        let again = registry.manifest(&"localhost/x:1".parse().unwrap()).await.unwrap();
+        assert_eq!(again.digest, found.digest);
+        assert!(matches!(Document::parse(&again.bytes), Ok(Document::Manifest(_))));
+    }
+}
+
+async fn refusal(members: &[Member<'_>], name: Option<&str>) -> String {
+    let (dir, path) = archive(members);
+    let error = DockerArchive::open(path, name).await.unwrap_err().to_string();
+    error.replace(&dir.path().display().to_string(), "DIR")
+}
+
+#[tokio::test]
+async fn archives_that_lead_astray_are_refused() {
+    let index = br#"[{"Config":"c.json","Layers":["l"]}]"#;
+    let config = Member::File("c.json", CONFIG);
+    let manifest = || Member::File("manifest.json", index);
+    let with = |layer: Member<'static>| vec![Member::File("c.json", CONFIG), layer];
+    insta::assert_snapshot!(refusal(&[config], None).await, @"cannot read image from disk: not a docker archive: there is no `manifest.json`: `DIR/image.tar`");
+    for (layer, reason) in [
+        (vec![Member::Symlink("l", "/etc/passwd")], "there is no `etc/passwd`"),
+        (vec![Member::Symlink("l", "../../x")], "a link that leads out"),
+        (vec![Member::Symlink("l", "l")], "links go round in circles at `l`"),
+        (vec![Member::File("l", b"1"), Member::File("./l", b"2")], "two members are called `l`"),
+        (vec![], "there is no `l`"),
+    ] {
+        let mut members = with(manifest());
+        members.extend(layer);
+        let text = refusal(&members, None).await;
+        assert!(text.contains(reason), "{text}");
+    }
+    let two = br#"[{"Config":"c","RepoTags":["a:1"]},{"Config":"c","RepoTags":["b:2"]}]"#;
+    insta::assert_snapshot!(refusal(&[Member::File("manifest.json", two)], None).await, @"not found: 2 images match in `DIR/image.tar` (hint: name one of a:1, b:2)");
+    insta::assert_snapshot!(refusal(&[Member::File("manifest.json", b"{}")], None).await, @"cannot read image from disk: not a docker archive: manifest.json: invalid type: map, expected a sequence at line 1 column 0: `DIR/image.tar`");
+    let outside = br#"[{"Config":"../../etc/passwd","Layers":[]}]"#;
+    insta::assert_snapshot!(refusal(&[Member::File("manifest.json", outside)], None).await, @"cannot read image from disk: not a docker archive: a name that leads out: `DIR/image.tar`");
+}
+
+#[tokio::test]
+async fn an_archive_cut_short_or_compressed_says_so() {
+    let index = br#"[{"Config":"c.json","Layers":["l"]}]"#;
+    let (dir, path) = archive(&[
+        Member::File("manifest.json", index),
+        Member::File("c.json", CONFIG),
+        Member::File("l", &[1; 5000]),
+    ]);
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 4096).unwrap();
+    let error = DockerArchive::open(path, None).await.unwrap_err();
+    assert!(matches!(error, FetchError::Local(_)), "{error}");
+
+    let gz = dir.path().join("image.tar.gz");
+    std::fs::File::create(&gz).unwrap().write_all(&[0x1f, 0x8b, 8]).unwrap();
+    let error = DockerArchive::open(gz, None).await.unwrap_err().to_string();
+    assert!(error.contains("hint: gunzip it first"), "{error}");
+}
+
+#[tokio::test]
+async fn layers_of_an_archive_are_capped() {
+    for (count, is_read) in [(999, true), (1000, true), (1001, false)] {
+        let index = json!([{"Config": "c.json", "Layers": vec!["l"; count]}]).to_string();
+        let (_dir, path) = archive(&[
+            Member::File("manifest.json", index.as_bytes()),
+            Member::File("c.json", CONFIG),
+            Member::File("l", b"layer"),
+        ]);
+        assert_eq!(DockerArchive::open(path, None).await.is_ok(), is_read, "{count}");
+    }
+}
+
+#[tokio::test]
+async fn members_of_an_archive_are_capped() {
+    for (count, is_read) in [(19_999, true), (20_000, true), (20_001, false)] {
+        let index = json!([{"Config": "c.json"}]).to_string();
+        let names: Vec<String> = (2..count).map(|number| number.to_string()).collect();
+        let mut members: Vec<_> = names.iter().map(|name| Member::File(name, b"")).collect();
+        members.push(Member::File("manifest.json", index.as_bytes()));
+        members.push(Member::File("c.json", CONFIG));
+        let (_dir, path) = archive(&members);
+        assert_eq!(DockerArchive::open(path, None).await.is_ok(), is_read, "{count}");
+    }
+}
