@@ -3,7 +3,7 @@
 //! # What it finds
 //! NVIDIA's devel bases by the variables they set, by toolkit files (also copied from another
 //! stage, squashed or moved), by the package database, by base image names and by the history;
-//! NGC framework images; ROCm's development images. One finding names all evidence.
+//! NGC framework images; `ROCm`'s development images. One finding names all evidence.
 //!
 //! # Why it matters
 //! A devel base adds 3-6 GB of compilers, headers and static libraries that serve no request.

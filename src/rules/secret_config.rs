@@ -163,6 +163,14 @@ fn note<'a>(secrets: &mut Vec<Secret<'a>>, place: &Place<'a>, sighting: Sighting
 }
 
 impl Secret<'_> {
+    /// What it is; the place already says the name of a variable.
+    fn what(&self) -> String {
+        let said = self.sighting.name.as_ref().is_some_and(|name| {
+            self.places.first().is_some_and(|place| place.contains(name.as_str()))
+        });
+        if said { self.sighting.title.to_owned() } else { self.sighting.words() }
+    }
+
     fn into_finding(self) -> Finding {
         let (verb, level) = match self.sighting.strength {
             Strength::Strong => ("holds", Level::Deny),
@@ -176,7 +184,7 @@ impl Secret<'_> {
         };
         let message = format!(
             "{first} {verb} {} ({} characters, fingerprint {}){also}",
-            self.sighting.title,
+            self.what(),
             self.sighting.span.len(),
             self.sighting.fingerprint
         );

@@ -1,22 +1,237 @@
-//! Stub.
-use super::{Meta, Rule, Seen, Settings};
-use crate::model::{Finding, Level, RuleId};
+//! `secret-file`: secrets in the files of any layer.
+//!
+//! # What it finds
+//! Credential files by name and content, private keys with a body, tokens of known formats in
+//! every text; also in layers whose files a later layer deletes.
+//!
+//! # Why it matters
+//! Whoever can pull the image can read every layer of it.
+//!
+//! # What to do instead
+//! Build secrets while building, mounted secrets at run time, `.dockerignore` for the rest.
+//!
+//! Keys under a passphrase, values that may be something else and whatever lies in packages,
+//! tests and documentation is a warning; test data inside packages is nothing.
 
-/// Stub.
+mod named;
+mod places;
+
+use std::collections::BTreeMap;
+
+use self::places::Place;
+use super::secrets::{Sighting, Strength, assignments, text, tokens, urls};
+use super::{Fate, Meta, Rule, Seen, Settings, Want};
+use crate::model::image::Layer;
+use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
+use crate::scan::Limits;
+
+/// The rule.
 pub struct SecretFile;
 
 /// Name of this rule.
 pub const ID: RuleId = RuleId::new("secret-file");
 
-static META: Meta =
-    Meta { id: ID, title: "", what: "", why: "", fix: "", level: Level::Deny, settings: &[] };
+static META: Meta = Meta {
+    id: ID,
+    title: "secret in a file",
+    what: "Reads credential files (`.env`, `.npmrc`, `.netrc`, `.aws/credentials`, \
+        `.docker/config.json`, kubeconfig, service account keys, shell histories and more) and \
+        searches every text for private keys and for tokens of some forty providers, in every \
+        layer, also in files that a later layer deletes. A name never counts without its \
+        content: an empty `.env`, a public certificate or a placeholder is no secret, and the \
+        checksums inside GitHub and npm tokens are verified. Doubtful values, keys under a \
+        passphrase and finds in packages, tests and documentation only warn. Values are never \
+        shown, only length and a short fingerprint.",
+    why: "Layers are files that anyone who can pull can unpack, including those that the final \
+        file system no longer shows. Copied keys are found within hours of a repository \
+        becoming public.",
+    fix: "Add the file to `.dockerignore`. While building, mount it for the one instruction that \
+        needs it: `RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci`. At run time, \
+        mount a Kubernetes Secret. Revoke what was in the image: deleting the file in a later \
+        layer does not remove it.",
+    level: Level::Deny,
+    settings: &[],
+};
+
+/// Most secrets noted in one file.
+const MAX_PER_FILE: usize = 100;
+/// Source and configuration above this size is data; it is only searched for tokens.
+const MAX_SOURCE_BYTES: usize = 256 * 1024;
+/// Shorter files hold no secret.
+const MIN_BYTES: u64 = 8;
 
 impl Rule for SecretFile {
     fn meta(&self) -> &'static Meta {
         &META
     }
 
-    fn judge(&self, _seen: &Seen<'_>, _settings: &Settings) -> Vec<Finding> {
-        Vec::new()
+    fn want(&self, entry: &Entry<'_>, head: &[u8]) -> Want {
+        if entry.kind != EntryKind::File || entry.size < MIN_BYTES {
+            return Want::Nothing;
+        }
+        let wanted =
+            text::is_searchable(entry.extension(), head) || named::named(entry.path).is_some();
+        if wanted { Want::Whole } else { Want::Nothing }
+    }
+
+    fn look(&self, entry: &Entry<'_>, content: &[u8], _limits: &Limits, facts: &mut Vec<Fact>) {
+        let narrow = text::narrow(content);
+        let text = String::from_utf8_lossy(&narrow);
+        let mut lines = text::Lines::of(text.as_bytes());
+        for sighting in sightings(entry, &text, content) {
+            facts.push(fact(entry, &sighting, lines.at(sighting.span.start)));
+        }
+    }
+
+    fn judge(&self, seen: &Seen<'_>, _settings: &Settings) -> Vec<Finding> {
+        let mut secrets: BTreeMap<(usize, &str), Secret<'_>> = BTreeMap::new();
+        for (layer, fact) in seen.facts(&META.id) {
+            let Some(level) = level(fact) else { continue };
+            let fingerprint = fact.particular("fingerprint").unwrap_or_default();
+            let secret = secrets.entry((layer.index, fingerprint)).or_insert(Secret {
+                layer,
+                fact,
+                level,
+                others: 0,
+            });
+            secret.note(fact, level);
+        }
+        secrets.values().map(|secret| secret.finding(seen)).collect()
     }
 }
+
+/// The secrets of one file, in order, each value once.
+fn sightings(entry: &Entry<'_>, text: &str, content: &[u8]) -> Vec<Sighting> {
+    let mut found = tokens::find(text.as_bytes(), MAX_PER_FILE);
+    if let Some(named) = named::named(entry.path) {
+        found.extend(named::gate(named, text, content));
+    } else if is_source(entry) && text.len() <= MAX_SOURCE_BYTES {
+        found.extend(doubtful(text));
+    }
+    // Strong ones first, so that they are the ones that stay of two at one place.
+    found.sort_by_key(|sighting| (sighting.span.start, std::cmp::Reverse(sighting.strength)));
+    found.dedup_by(|next, kept| next.span.start < kept.span.end);
+    found.truncate(MAX_PER_FILE);
+    found
+}
+
+/// The application's own source and configuration. What packages bring is searched for tokens
+/// only: their defaults and examples look like passwords.
+fn is_source(entry: &Entry<'_>) -> bool {
+    const EXTENSIONS: &[&str] = &[
+        "py",
+        "sh",
+        "yaml",
+        "yml",
+        "toml",
+        "ini",
+        "cfg",
+        "conf",
+        "properties",
+        "json",
+        "ipynb",
+        "tf",
+    ];
+    let system = ["etc/", "var/", "bin/", "sbin/", "usr/bin/", "usr/sbin/", "lib/", "lib64/"];
+    EXTENSIONS.contains(&entry.extension())
+        && !system.iter().any(|root| entry.path.starts_with(root))
+        && places::place(entry.path) == Place::Application
+}
+
+/// Literals and URLs in source: a warning at most.
+fn doubtful(text: &str) -> impl Iterator<Item = Sighting> {
+    let literals = assignments::find_literals(text, MAX_PER_FILE);
+    let urls = urls::find(text, MAX_PER_FILE);
+    literals.into_iter().chain(urls).map(|mut sighting| {
+        sighting.strength = Strength::Weak;
+        sighting
+    })
+}
+
+fn fact(entry: &Entry<'_>, sighting: &Sighting, line: u64) -> Fact {
+    Fact::new(ID, sighting.kind, entry.path, entry.size)
+        .at_line(line)
+        .with("what", sighting.words())
+        .with("length", sighting.span.len().to_string())
+        .with("fingerprint", sighting.fingerprint.clone())
+        .with("strength", sighting.strength.as_str())
+}
+
+fn is_strong(fact: &Fact) -> bool {
+    fact.particular("strength") == Some(Strength::Strong.as_str())
+}
+
+/// What a fact asks for, by its strength and its place; `None`: nothing at all.
+fn level(fact: &Fact) -> Option<Level> {
+    match places::place(&fact.path) {
+        Place::PackageTests => None,
+        Place::Application if is_strong(fact) => Some(Level::Deny),
+        Place::Application | Place::Quiet | Place::HostKeys => Some(Level::Warn),
+    }
+}
+
+/// One secret of one layer, in one file or several.
+struct Secret<'a> {
+    layer: Layer<'a>,
+    fact: &'a Fact,
+    level: Level,
+    others: usize,
+}
+
+impl<'a> Secret<'a> {
+    /// Another sighting of it; the worst one names it.
+    fn note(&mut self, fact: &'a Fact, level: Level) {
+        if fact.path != self.fact.path {
+            self.others = self.others.saturating_add(1);
+        }
+        if level > self.level {
+            (self.fact, self.level) = (fact, level);
+        }
+    }
+
+    fn finding(&self, seen: &Seen<'_>) -> Finding {
+        let fact = self.fact;
+        let what = fact.particular("what").unwrap_or("a secret");
+        let length = fact.particular("length").unwrap_or("?");
+        let fingerprint = fact.particular("fingerprint").unwrap_or("?");
+        let line = fact.line.map(|line| format!(" line {line}")).unwrap_or_default();
+        let verb = if is_strong(fact) { "holds" } else { "may hold" };
+        let others = match self.others {
+            0 => String::new(),
+            1 => ", also in another file".to_owned(),
+            count => format!(", also in {count} other files"),
+        };
+        let message = format!(
+            "`{}`{line} {verb} {what} ({length} characters, fingerprint {fingerprint}){others}{}",
+            fact.path,
+            seen.fate_words(self.layer.index, &fact.path)
+        );
+        let visible = seen.fate(self.layer.index, &fact.path) == Fate::Visible;
+        Finding::new(ID, self.level, message, fix(fact, visible))
+            .in_layer(self.layer)
+            .at_path(&fact.path, fact.size)
+    }
+}
+
+/// The remedy for one secret.
+fn fix(fact: &Fact, visible: bool) -> String {
+    if places::place(&fact.path) == Place::HostKeys {
+        return "every container would have the same host key: delete it in the instruction that \
+            installs the server (`rm -f /etc/ssh/ssh_host_*`) and run `ssh-keygen -A` at start"
+            .to_owned();
+    }
+    let instead = if fact.kind.contains("private-key") || fact.kind == "key-store" {
+        "keep the key out of the build context (`.dockerignore`); for Git over SSH use `RUN \
+         --mount=type=ssh`, at run time mount a Secret; replace the key pair"
+    } else if named::named(&fact.path).is_some() {
+        "add the file to `.dockerignore`, mount it only where a step needs it (`RUN \
+         --mount=type=secret,id=...,target=...`) or at run time; revoke the value"
+    } else {
+        "read the value from the environment or a mounted file when the container starts; revoke it"
+    };
+    let deleted = if visible { "" } else { "; deleting it in a later layer does not remove it" };
+    format!("{instead}{deleted}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,8 @@ pub struct Sighting {
     pub fingerprint: String,
     /// How sure it is.
     pub strength: Strength,
+    /// Name of the variable or key that holds it, when that is what gave it away.
+    pub name: Option<String>,
 }
 
 impl Sighting {
@@ -71,7 +73,21 @@ impl Sighting {
         strength: Strength,
     ) -> Self {
         let span = start..start.saturating_add(value.len());
-        Self { kind, title, span, fingerprint: fingerprint(value), strength }
+        Self { kind, title, span, fingerprint: fingerprint(value), strength, name: None }
+    }
+
+    /// A sighting of a plausible value under a secret-sounding name.
+    pub fn named(name: &str, start: usize, value: &[u8], strength: Strength) -> Self {
+        let name = Some(name.trim_start_matches('-').chars().take(80).collect());
+        Self { name, ..Self::new(assignments::NAMED, start, value, strength) }
+    }
+
+    /// What it is, in people's words.
+    pub fn words(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{} under the name `{name}`", self.title),
+            None => self.title.to_owned(),
+        }
     }
 }
 

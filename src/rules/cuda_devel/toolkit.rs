@@ -6,7 +6,7 @@ use crate::model::{Entry, EntryKind};
 
 /// A part of a toolkit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub(super) enum Part {
     /// NVIDIA's compiler driver.
     Nvcc,
     /// `cuda_runtime.h`.
@@ -23,7 +23,7 @@ pub enum Part {
 
 impl Part {
     /// The word kept in facts.
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Nvcc => "nvcc",
             Self::Header => "header",
@@ -36,7 +36,7 @@ impl Part {
 }
 
 /// The part of a toolkit that an entry is, with the toolkit's root directory.
-pub fn part<'a>(entry: &Entry<'a>, head: &[u8]) -> Option<(Part, &'a str)> {
+pub(super) fn part<'a>(entry: &Entry<'a>, head: &[u8]) -> Option<(Part, &'a str)> {
     let path = entry.path;
     let found = match entry.name() {
         "nvcc" if is_program(entry, head) => (Part::Nvcc, path.strip_suffix("/bin/nvcc")?),
@@ -65,7 +65,7 @@ fn is_program(entry: &Entry<'_>, head: &[u8]) -> bool {
 
 /// Whether a toolkit root is a conda environment, by its name: records inside it would be seen
 /// after the compiler, and a refusal must not be taken back.
-pub fn is_conda(root: &str) -> bool {
+pub(super) fn is_conda(root: &str) -> bool {
     root.split('/').any(|part| {
         ["conda", "mamba", "miniforge"].iter().any(|word| part.contains(word))
             || matches!(part, "env" | "envs" | "venv" | ".venv" | "pixi" | ".pixi" | "pkgs")
@@ -123,17 +123,17 @@ const DEVEL_PACKAGES: &[&str] = &[
 /// Packages for compiling that are also installed on purpose, for kernels made at run time.
 const COMPILER_PACKAGES: &[&str] =
     &["cuda-nvcc", "cuda-cudart-dev", "libcublas-dev", "cuda-nvml-dev"];
-/// The same of ROCm.
+/// The same of `ROCm`.
 const ROCM_PACKAGES: &[&str] = &["rocm-dev", "rocm-hip-sdk", "hip-dev", "rocm-llvm"];
 
 /// Whether the package belongs to CUDA's development set. The configuration packages
 /// (`cuda-toolkit-12-config-common`) come with every base image.
-pub fn is_devel_package(name: &str) -> bool {
+pub(super) fn is_devel_package(name: &str) -> bool {
     !name.contains("config-common") && DEVEL_PACKAGES.iter().any(|start| name.starts_with(start))
 }
 
-/// Whether the package belongs to ROCm's development set.
-pub fn is_rocm_package(name: &str) -> bool {
+/// Whether the package belongs to `ROCm`'s development set.
+pub(super) fn is_rocm_package(name: &str) -> bool {
     ROCM_PACKAGES.iter().any(|start| name.starts_with(start))
 }
 
@@ -148,7 +148,7 @@ const MAX_PACKAGES: usize = 40;
 
 /// The development packages that a dpkg status file lists as installed. Removed packages whose
 /// configuration stays are listed too, with another status.
-pub fn packages(status: &[u8]) -> Vec<String> {
+pub(super) fn packages(status: &[u8]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut name = "";
     for line in status.split(|byte| *byte == b'\n') {
@@ -168,7 +168,7 @@ pub fn packages(status: &[u8]) -> Vec<String> {
 }
 
 /// The package whose file list lies at `path`.
-pub fn listed_package(path: &str) -> Option<&str> {
+pub(super) fn listed_package(path: &str) -> Option<&str> {
     let name = path.strip_prefix("var/lib/dpkg/info/")?.strip_suffix(".list")?;
     Some(name.split_once(':').map_or(name, |(name, _)| name))
 }

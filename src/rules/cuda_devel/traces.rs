@@ -11,17 +11,17 @@ use crate::model::Image;
 
 /// What the configuration and the manifest say.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Traces {
+pub(super) struct Traces {
     /// Names of variables that only NVIDIA's devel images set.
-    pub variables: Vec<String>,
+    pub(super) variables: Vec<String>,
     /// `LIBRARY_PATH` holds the toolkit's link stubs.
-    pub stubs: bool,
+    pub(super) stubs: bool,
     /// NGC framework image, by its product name.
-    pub framework: Option<String>,
+    pub(super) framework: Option<String>,
     /// Base image whose tag says devel.
-    pub base: Option<String>,
+    pub(super) base: Option<String>,
     /// Development packages or installers in the history.
-    pub history: Option<String>,
+    pub(super) history: Option<String>,
 }
 
 #[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
@@ -40,7 +40,7 @@ const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const SHOWN: usize = 120;
 
 /// Reads the traces of one image.
-pub fn traces(seen: &Seen<'_>) -> Traces {
+pub(super) fn traces(seen: &Seen<'_>) -> Traces {
     let image = seen.image;
     let value = |wanted: &str| {
         image.config.env_pairs().find(|(name, _)| *name == wanted).map(|(_, value)| value)

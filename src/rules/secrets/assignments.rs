@@ -116,7 +116,7 @@ fn search(pairs: &Regex, text: &str, most: usize) -> Vec<Sighting> {
             let value = pair.iter().skip(2).flatten().next()?;
             let trimmed = value.as_str().trim_end().trim_end_matches(',');
             let strength = weigh(name.as_str(), trimmed)?;
-            Some(Sighting::new(NAMED, value.start(), trimmed.as_bytes(), strength))
+            Some(Sighting::named(name.as_str(), value.start(), trimmed.as_bytes(), strength))
         })
         .take(most)
         .collect()

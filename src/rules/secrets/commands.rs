@@ -43,7 +43,7 @@ pub fn find(text: &str, most: usize) -> Vec<Sighting> {
             let literal = text.get(value.span.clone())?;
             let strength = assignments::weigh(&value.name, literal)?;
             let start = value.span.start;
-            Some(Sighting::new(assignments::NAMED, start, literal.as_bytes(), strength))
+            Some(Sighting::named(&value.name, start, literal.as_bytes(), strength))
         })
         .take(most)
         .collect()

@@ -1,0 +1,145 @@
+//! One image that passes, one that fails, some that hide; and the measured false positives.
+
+use super::super::settings::SettingValue;
+use super::super::testing::{File, Sample, entry, file, sized};
+use super::*;
+
+const MIB: u64 = 1 << 20;
+
+fn safetensors(path: &str, size: u64) -> File {
+    let header = [&200_u64.to_le_bytes()[..], b"{\"w\":{\"dtype\":\"F16\","].concat();
+    sized(path, header, size)
+}
+
+fn binary(path: &str, size: u64) -> File {
+    sized(path, b"\x01\0\xff\xfe", size)
+}
+
+fn one(file: File) -> Sample {
+    Sample::of(&ModelWeights).layer("COPY . . # buildkit", &[file])
+}
+
+#[test]
+fn ordinary_installs_pass() {
+    let packages = "usr/local/lib/python3.12/site-packages";
+    let at = |path: &str| format!("{packages}/{path}");
+    let sample = Sample::of(&ModelWeights).layer(
+        "RUN pip install",
+        &[
+            file(&at("distutils-precedence.pth"), "import os; var = 'SETUPTOOLS_USE_DISTUTILS'"),
+            file(&at("__editable__app.pth"), "/app/src"),
+            binary(&at("torch/lib/libtorch_cuda.so"), 520 * MIB),
+            sized(&at("torch/lib/libtorch_cpu.so"), b"\x7fELF", 448 * MIB),
+            binary(&at("onnx/backend/test/data/node/x/test_data_set_0/input_0.pb"), 4 * MIB),
+            sized(
+                &at("onnx/backend/test/data/light/light_resnet50.onnx"),
+                b"\x08\x03\x12\x07pytorch",
+                4 * MIB,
+            ),
+            sized(&at("scipy/stats/tests/data/boost.npz"), b"PK\x03\x04", 1300 * 1024),
+            binary(&at("gensim/test/test_data/ft_model.bin"), 2 * MIB),
+            sized(&at("silero_vad/data/small.safetensors"), b"", 900 * 1024),
+            binary("var/cache/apt/pkgcache.bin", 40 * MIB),
+            binary("var/cache/apt/srcpkgcache.bin", 40 * MIB),
+            binary("usr/lib/udev/hwdb.bin", 10 * MIB),
+            binary("var/cache/debconf/templates.dat", MIB),
+            sized("app/tokenizer.json", b"{\"version\": \"1.0\"", 35 * MIB),
+            sized("app/tokenizer.model", b"\x0a\x0e\x0a\x05<unk>", 4 * MIB),
+            sized("app/data.csv", "a,b,c\n", 90 * MIB),
+            entry(
+                "root/.cache/huggingface/hub/models--o--m/snapshots/1/model.safetensors",
+                EntryKind::Symlink,
+            ),
+        ],
+    );
+    // Text heads are padded with NUL by the test helper; only what is named counts here.
+    assert_eq!(sample.words(), "");
+}
+
+#[test]
+fn weights_are_refused() {
+    insta::assert_snapshot!(one(safetensors("app/models/model.safetensors", 500 * MIB)).words(), @r"
+    deny: safetensors weights of 500.0 MiB: `app/models/model.safetensors`
+      fix: keep the weights outside the image (volume, object storage, model registry) and load them when the container starts; add their directory to `.dockerignore`
+    ");
+}
+
+#[test]
+fn sizes_decide_between_nothing_a_warning_and_a_refusal() {
+    let packages = "usr/lib/python3/dist-packages/p/model.safetensors";
+    let (app, test) = ("app/model.safetensors", "app/tests/model.safetensors");
+    let table = [
+        (app, MIB - 1, None),
+        (app, MIB, Some(Level::Warn)),
+        (app, 10 * MIB - 1, Some(Level::Warn)),
+        (app, 10 * MIB, Some(Level::Deny)),
+        (packages, 10 * MIB, Some(Level::Warn)),
+        (packages, 50 * MIB - 1, Some(Level::Warn)),
+        (packages, 50 * MIB, Some(Level::Deny)),
+        (test, 49 * MIB, None),
+        (test, 50 * MIB, Some(Level::Deny)),
+    ];
+    for (path, size, expected) in table {
+        assert_eq!(one(safetensors(path, size)).level(), expected, "{path} {size}");
+    }
+    let mut sample = one(safetensors(app, 20 * MIB));
+    sample.settings.set(&MIN_SIZE, SettingValue::Number(30 * MIB));
+    assert_eq!(sample.level(), Some(Level::Warn));
+}
+
+#[test]
+fn nothing_is_recorded_below_the_floor() {
+    for (size, expected) in [(FLOOR_BYTES - 1, 0), (FLOOR_BYTES, 1), (FLOOR_BYTES + 1, 1)] {
+        let sample = one(safetensors("app/model.safetensors", size));
+        assert_eq!(sample.facts[0].as_ref().unwrap().facts.len(), expected);
+    }
+}
+
+#[test]
+fn hiding_under_another_name_does_not_help() {
+    let blob = "0123456789abcdef".repeat(4);
+    let hidden = [
+        safetensors("usr/lib/x86_64-linux-gnu/libfoo.so.1", 500 * MIB),
+        safetensors("app/.data", 500 * MIB),
+        sized("app/notes.txt", [&b"GGUF\x03\0\0\0\x05"[..], &[0; 20]].concat(), 500 * MIB),
+        binary(&format!("root/.cache/huggingface/hub/models--o--m/blobs/{blob}"), 500 * MIB),
+        binary(&format!("root/.ollama/models/blobs/sha256-{blob}"), 500 * MIB),
+        binary("root/.cache/torch/hub/checkpoints/resnet50", 98 * MIB),
+        binary("srv/model/1/variables/variables.data-00000-of-00001", 98 * MIB),
+    ];
+    for file in hidden {
+        let sample = one(file);
+        assert_eq!(sample.level(), Some(Level::Deny), "{:?}", sample.image);
+    }
+}
+
+#[test]
+fn openvino_weights_are_known_by_their_description() {
+    let image = || Sample::of(&ModelWeights).layer("a", &[binary("srv/m/x.bin", 50 * MIB)]);
+    assert_eq!(image().level(), None);
+    let described = image().layer("b", &[file("srv/m/x.xml", "<net name=")]);
+    assert_eq!(described.level(), Some(Level::Deny));
+}
+
+#[test]
+fn a_name_alone_warns() {
+    for path in ["app/x.pt", "app/frozen.pb", "app/x.engine"] {
+        assert_eq!(one(binary(path, 500 * MIB)).level(), Some(Level::Warn), "{path}");
+    }
+    for path in ["app/x.bin", "app/x.dat", "app/x"] {
+        assert_eq!(one(binary(path, 500 * MIB)).level(), None, "{path}");
+    }
+}
+
+#[test]
+fn the_parts_of_one_model_count_together_in_all_layers() {
+    let shard = |n: u32| safetensors(&format!("app/m/model-0000{n}-of-00004.safetensors"), 4 * MIB);
+    let sample = Sample::of(&ModelWeights)
+        .layer("COPY a", &[shard(1), shard(2)])
+        .layer("COPY b", &[shard(3), shard(4)]);
+    assert_eq!(sample.findings().len(), 1);
+    insta::assert_snapshot!(sample.words(), @r"
+    deny: safetensors weights of 16.0 MiB in 4 files: `app/m/model-00001-of-00004.safetensors`, `app/m/model-00002-of-00004.safetensors`, `app/m/model-00003-of-00004.safetensors` and 1 more
+      fix: keep the weights outside the image (volume, object storage, model registry) and load them when the container starts; add their directory to `.dockerignore`
+    ");
+}
