@@ -12,6 +12,10 @@ mod pipeline;
 
 mod record;
 
+mod resolving;
+
+mod sharing;
+
 pub use record::Asker;
 
 use std::future::Future;
@@ -30,11 +34,12 @@ use self::flight::{Arrival, Flight, Flights, Landing, Ticket};
 use self::known::Known;
 use self::learned::{Learned, certainty};
 use self::pipeline::{ReadError, read_layer};
+use self::resolving::Resolving;
 use crate::judge::Question;
 use crate::metrics::{LayerResult, Metrics, Phase};
 use crate::model::{Cause, Descriptor, Image, LayerFacts, Reference, Undecided, Verdict};
 use crate::registry::{FetchError, SharedRegistry};
-use crate::resolve::{Resolved, resolve};
+use crate::resolve::Resolved;
 use crate::rules::unreadable_layer::{self, Defect};
 use crate::scan::Limits;
 use crate::store::SharedStore;
@@ -79,6 +84,7 @@ struct Inner {
     parts: Parts,
     known: Known,
     flights: Flights,
+    resolving: Resolving,
     turns: Semaphore,
     tasks: TaskTracker,
     /// Parent of all flights' tokens.
@@ -93,7 +99,8 @@ impl Inspector {
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         let flights = Flights::new(stop.clone());
-        let inner = Inner { parts, known, flights, turns, tasks, stop };
+        let resolving = Resolving::default();
+        let inner = Inner { parts, known, flights, resolving, turns, tasks, stop };
         Self(Arc::new(inner), Arc::new(Unwatched))
     }
 
@@ -248,27 +255,6 @@ impl Inspector {
 }
 
 impl Inner {
-    async fn resolve(&self, question: &Question) -> Result<(Arc<Resolved>, u64), FetchError> {
-        let (reference, platforms) = (&question.reference, &question.policy.platforms);
-        let mut bytes_read = 0;
-        let digest = if let Some(digest) = reference.digest() {
-            digest.clone()
-        } else {
-            let manifest = self.parts.registry.manifest(reference).await?;
-            bytes_read += u64::try_from(manifest.bytes.len()).unwrap_or(0);
-            self.bind_tag(reference, &manifest.digest).await;
-            manifest.digest
-        };
-        if let Some(known) = self.known.image(&digest).await {
-            return Ok((known, bytes_read));
-        }
-        let resolved = resolve(&*self.parts.registry, &reference.at(&digest), platforms).await?;
-        let resolved = Arc::new(resolved);
-        bytes_read += resolved.bytes_read;
-        self.known.save_image(&resolved).await;
-        Ok((resolved, bytes_read))
-    }
-
     fn took(&self, phase: Phase, started: Instant) {
         let seconds = started.elapsed().as_secs_f64();
         self.parts.metrics.phase_seconds.with((phase,)).observe(seconds);
@@ -276,14 +262,6 @@ impl Inner {
 
     fn layer_was(&self, result: LayerResult) {
         self.parts.metrics.layers_total.with((result,)).inc();
-    }
-
-    async fn bind_tag(&self, reference: &Reference, digest: &crate::model::Digest) {
-        let Some(tag) = reference.tag() else { return };
-        let now = jiff::Timestamp::now();
-        if let Err(error) = self.parts.store.bind_tag(&reference.name(), tag, digest, now).await {
-            tracing::warn!(image.reference = %reference, %error, "tag binding cannot be kept");
-        }
     }
 
     /// Reads one layer for all who wait, and keeps what was learned.

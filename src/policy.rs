@@ -37,7 +37,7 @@ pub enum OnUndecided {
 }
 
 /// Which platforms of an index are judged.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
 pub enum Platforms {
     /// Every one.
     #[default]
