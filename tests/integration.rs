@@ -7,6 +7,8 @@
 mod support;
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod local_images;

@@ -206,12 +206,55 @@ mod tests {
 
     #[test]
     fn allows_without_a_status() {
-        insta::assert_json_snapshot!(answer("u-1", &[judged(verdict(Decision::Allow))]), @"");
+        insta::assert_json_snapshot!(answer("u-1", &[judged(verdict(Decision::Allow))]), @r#"
+        {
+          "apiVersion": "admission.k8s.io/v1",
+          "kind": "AdmissionReview",
+          "response": {
+            "allowed": true,
+            "auditAnnotations": {
+              "decision": "allow",
+              "images": "registry.example.com/ml/app:1=unknown",
+              "policy": "0123456789ab"
+            },
+            "uid": "u-1"
+          }
+        }
+        "#);
     }
 
     #[test]
     fn denies_with_403_and_says_why() {
-        insta::assert_json_snapshot!(answer("u-1", &[judged(denied())]), @"");
+        insta::assert_json_snapshot!(answer("u-1", &[judged(denied())]), @r#"
+        {
+          "apiVersion": "admission.k8s.io/v1",
+          "kind": "AdmissionReview",
+          "response": {
+            "allowed": false,
+            "auditAnnotations": {
+              "decision": "deny",
+              "images": "registry.example.com/ml/app:1=unknown",
+              "policy": "0123456789ab",
+              "rules": "model-weights"
+            },
+            "status": {
+              "code": 403,
+              "details": {
+                "causes": [
+                  {
+                    "field": "spec.containers[0]",
+                    "message": "model weights in the image (safetensors, 4.6 GiB) [app/models/model.safetensors] (fix: load the model at start from a volume or bucket)",
+                    "reason": "model-weights"
+                  }
+                ]
+              },
+              "message": "spec.containers[0]: registry.example.com/ml/app:1 is denied:\n- model-weights: model weights in the image (safetensors, 4.6 GiB), `app/models/model.safetensors`\n  fix: load the model at start from a volume or bucket",
+              "reason": "Forbidden"
+            },
+            "uid": "u-1"
+          }
+        }
+        "#);
     }
 
     #[test]
