@@ -3,7 +3,13 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a demonstration, not the product")]
 
-#[expect(dead_code, clippy::indexing_slicing, missing_docs, reason = "shared with the tests")]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "shared with the tests"
+)]
 #[path = "../tests/support/image.rs"]
 mod image;
 

@@ -20,7 +20,6 @@ pub use record::Asker;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -30,7 +29,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::flight::{Arrival, Flight, Flights, Landing, Ticket};
+use self::flight::{Arrival, Flight, Flights, GRACE_BYTES, Landing, Ticket};
 use self::known::Known;
 use self::learned::{Learned, certainty};
 use self::pipeline::{ReadError, read_layer};
@@ -162,7 +161,11 @@ impl Inspector {
         deadline: Option<Instant>,
         mut learned: Learned,
     ) -> Verdict {
-        let images = resolved.wanted(&question.policy.platforms);
+        let mut images = resolved.wanted(&question.policy.platforms);
+        if images.is_empty() {
+            // It runs on none of the wanted platforms; it may still run on another.
+            images = resolved.images.iter().collect();
+        }
         if !learned.is_denied(question, &images) {
             let missing = self.look_up(&images, &mut learned).await;
             if !missing.is_empty() && !learned.is_denied(question, &images) {
@@ -213,23 +216,30 @@ impl Inspector {
         let shared = Arc::new(question.clone());
         let mut tickets = Vec::new();
         let mut arrivals = FuturesUnordered::new();
-        let mut board = |blob: Descriptor, arrivals: &FuturesUnordered<_>| {
+        let board = |blob: Descriptor| {
             let (ticket, arrival) = self.join(&shared, images, &blob);
-            tickets.push((blob.clone(), ticket.clone()));
-            arrivals.push(arrive(blob, ticket, arrival));
+            ((blob.clone(), ticket.clone()), arrive(blob, ticket, arrival))
         };
-        for blob in missing {
-            board(blob, &arrivals);
+        for (ticket, arrival) in missing.into_iter().map(board) {
+            tickets.push(ticket);
+            arrivals.push(arrival);
         }
+        let mut is_denied = false;
         loop {
             match until(deadline, arrivals.next()).await {
-                Some(Some((blob, _, None))) => board(blob, &arrivals),
+                // Released, or given up by others just as we joined.
+                Some(Some((_, _, None))) if is_denied => {}
+                Some(Some((blob, _, None))) => {
+                    let (ticket, arrival) = board(blob);
+                    tickets.push(ticket);
+                    arrivals.push(arrival);
+                }
                 Some(Some((blob, ticket, Some(landing)))) => {
                     learned.land(&blob, &ticket, landing);
                     self.1.layer_done();
-                    if learned.is_denied(question, images) {
-                        // Nobody here needs the other layers any more.
-                        return tickets.iter().for_each(|(_, ticket)| ticket.release());
+                    if !is_denied && learned.is_denied(question, images) {
+                        is_denied = true;
+                        release_large(&tickets);
                     }
                 }
                 Some(None) => return,
@@ -246,7 +256,7 @@ impl Inspector {
         blob: &Descriptor,
     ) -> (Ticket, Arrival) {
         let is_certain = certainty(question, images, blob);
-        self.0.flights.join(&blob.digest, is_certain, |flight| {
+        self.0.flights.join(&blob.digest, &is_certain, |flight| {
             let inner = Arc::clone(&self.0);
             let (reference, blob) = (question.reference.clone(), blob.clone());
             self.0.tasks.spawn(async move { inner.fly(&reference, &blob, &flight).await });
@@ -299,7 +309,8 @@ impl Inner {
         };
         self.parts.metrics.scan_inflight.inc();
         let started = Instant::now();
-        let read = tokio::time::timeout(self.parts.layer_timeout, self.read(reference, blob, flight));
+        let read =
+            tokio::time::timeout(self.parts.layer_timeout, self.read(reference, blob, flight));
         let outcome = read.await;
         self.parts.metrics.scan_inflight.dec();
         self.took(Phase::Scan, started);
@@ -332,11 +343,24 @@ impl Inner {
         let (counting, telling) = (Arc::clone(flight), Arc::clone(flight));
         let stream = stream.inspect(move |chunk| {
             let count = chunk.as_ref().map_or(0, bytes::Bytes::len);
-            counting.bytes.fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            counting.took(u64::try_from(count).unwrap_or(0));
         });
         let on_facts = Box::new(move |facts: &[_], known| telling.tell(facts, known));
         let limits = self.parts.limits.clone();
         read_layer(stream.boxed(), blob.clone(), limits, on_facts, flight.cancel.clone()).await
+    }
+}
+
+/// A denial is certain: nobody here needs the other layers any more, but for those so small that
+/// telling what else is wrong costs nothing.
+fn release_large(tickets: &[(Descriptor, Ticket)]) {
+    const SMALL_IN_TOTAL: u64 = 8 * GRACE_BYTES;
+    let mut kept = 0_u64;
+    for (blob, ticket) in tickets {
+        kept = kept.saturating_add(blob.size);
+        if blob.size > GRACE_BYTES || kept > SMALL_IN_TOTAL {
+            ticket.release();
+        }
     }
 }
 

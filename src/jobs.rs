@@ -19,7 +19,7 @@ use crate::store::{Job, StoreError};
 
 /// First and longest wait before a failed job is tried again.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
-const LONGEST_RETRY: Duration = Duration::from_secs(600);
+const LONGEST_RETRY: Duration = Duration::from_mins(10);
 /// How long the queue is left alone when the store fails or nothing is due.
 const IDLE: Duration = Duration::from_secs(30);
 const STORE_PAUSE: Duration = Duration::from_secs(2);
@@ -122,7 +122,13 @@ async fn settle(app: &App, job: &Job, verdict: Result<Verdict, String>) -> Resul
 async fn bury(app: &App, job: &Job, reason: &str) -> Result<(), StoreError> {
     let new = &job.job;
     let image = format!("{}/{}@{}", new.registry, new.repository, new.digest);
-    tracing::error!(receiver = new.receiver, image, reason, attempts = job.attempt, "push given up");
+    tracing::error!(
+        receiver = new.receiver,
+        image,
+        reason,
+        attempts = job.attempt,
+        "push given up"
+    );
     app.store.bury(job.id, reason, Timestamp::now()).await
 }
 

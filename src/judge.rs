@@ -13,6 +13,7 @@ use crate::model::{
     Verdict,
 };
 use crate::policy::{Applied, Exception, Mode, Policy};
+use crate::rules::secrets::redact;
 use crate::rules::{RULES, Seen};
 
 /// Most findings one rule may report about one image; the rest is counted. A layer full of keys
@@ -57,14 +58,11 @@ impl Question {
         undecided: Vec<Undecided>,
     ) -> Verdict {
         let seen: Vec<_> = images.iter().map(|one| Seen::new(one.image, &one.facts)).collect();
-        let mut findings: Vec<Finding> = seen.iter().flat_map(|seen| self.findings(seen)).collect();
-        let exceptions = self.waive(&mut findings);
-        if self.mode() == Mode::Warn {
-            for finding in &mut findings {
-                finding.level = finding.level.min(Level::Warn);
-            }
-        }
+        let (mut findings, exceptions) = self.complaints(&seen);
         findings.sort_by_cached_key(order);
+        for layer in findings.iter_mut().filter_map(|finding| finding.layer.as_mut()) {
+            layer.created_by = layer.created_by.as_deref().map(redact);
+        }
         let complete = undecided.is_empty() && seen.iter().all(Seen::is_complete);
         Verdict {
             image: self.reference.to_string(),
@@ -82,7 +80,20 @@ impl Question {
 
     /// Whether what is known suffices to refuse, whatever is learned later.
     pub fn is_denied(&self, images: &[Judgeable<'_>]) -> bool {
-        self.judge(None, images, Vec::new()).decision == Decision::Deny
+        let seen: Vec<_> = images.iter().map(|one| Seen::new(one.image, &one.facts)).collect();
+        self.complaints(&seen).0.iter().any(|finding| finding.level == Level::Deny)
+    }
+
+    /// All findings, exceptions and mode applied.
+    fn complaints(&self, seen: &[Seen<'_>]) -> (Vec<Finding>, Vec<Waived>) {
+        let mut findings: Vec<Finding> = seen.iter().flat_map(|seen| self.findings(seen)).collect();
+        let exceptions = self.waive(&mut findings);
+        if self.mode() == Mode::Warn {
+            for finding in &mut findings {
+                finding.level = finding.level.min(Level::Warn);
+            }
+        }
+        (findings, exceptions)
     }
 
     /// Whether the policy lets a cause pass, with a warning.
@@ -213,7 +224,8 @@ fn summary(seen: &Seen<'_>) -> ImageSummary {
             digest: layer.descriptor.digest.clone(),
             size: layer.descriptor.size,
             unpacked_size: facts.filter(|facts| facts.whole).map(|facts| facts.unpacked_bytes),
-            created_by: layer.created_by.map(str::to_owned),
+            // An instruction may repeat a secret, as `RUN |1 TOKEN=...` does.
+            created_by: layer.created_by.map(redact),
         })
         .collect();
     ImageSummary {

@@ -7,6 +7,8 @@ pub mod reference;
 
 pub mod manifest;
 
+mod lookalike;
+
 pub mod image;
 
 pub mod entry;

@@ -142,7 +142,8 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     app.metrics.http_requests_total.with((Path::of(&path), code)).inc();
     if status.is_client_error() || status.is_server_error() {
         let path: String = path.chars().filter(|c| !c.is_control()).take(100).collect();
-        let reason = response.extensions_mut().remove::<Reason>().map_or_else(String::new, |why| why.0);
+        let reason =
+            response.extensions_mut().remove::<Reason>().map_or_else(String::new, |why| why.0);
         tracing::warn!(%method, path, status = status.as_u16(), reason, "request refused");
     }
     response

@@ -21,6 +21,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::jobs;
 use crate::metrics::{Configured, Metrics};
 use crate::receive::{App, Live, admin_router, webhook_router};
+use crate::registry::FetchObserver;
 use crate::registry::client::ClientError;
 use crate::store::StoreError;
 use crate::tls::{self, Reloader, TlsError};
@@ -83,10 +84,11 @@ fn stop_on_signals(stop: &CancellationToken) -> Result<(), ServeError> {
     Ok(())
 }
 
-async fn bind(name: &'static str, address: std::net::SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServeError::Listen { name, address, source })
+async fn bind(
+    name: &'static str,
+    address: std::net::SocketAddr,
+) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { name, address, source })
 }
 
 /// A server that is built and not yet started.
@@ -103,19 +105,14 @@ impl Server {
     pub async fn build(config: Config, config_path: Option<PathBuf>) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new());
         let store = parts::open_store(&config).await?;
-        let client =
-            parts::registry_client(&config, &parts::hosts(&config), Arc::clone(&metrics) as _)?;
+        let client = parts::registry_client(&config, &parts::hosts(&config), &observer(&metrics))?;
         let registry = Arc::new(LiveRegistry::new(client));
         let certificate = Arc::new(certificate(&config)?);
-        let tls = tls::server_config(Arc::clone(&certificate) as _, config.tls.client_ca.as_deref())?;
+        let tls = tls::server_config(certificate.clone(), config.tls.client_ca.as_deref())?;
         metrics.set_tls_not_after(certificate.not_after());
         announce(&metrics, &config);
-        let inspector = parts::inspector(
-            &config,
-            Arc::clone(&registry) as _,
-            Arc::clone(&store),
-            Arc::clone(&metrics),
-        );
+        let inspector =
+            parts::inspector(&config, registry.clone(), Arc::clone(&store), Arc::clone(&metrics));
         let admissions = Semaphore::new(config.admission.max_inflight);
         let live = ArcSwap::from_pointee(Live::new(config));
         let wake = Notify::new();
@@ -156,6 +153,7 @@ impl Server {
     }
 
     fn start_background(&self, tasks: &TaskTracker, stop: &CancellationToken) {
+        tasks.spawn(renew_self_signed(Arc::clone(&self.app), stop.clone()));
         for _ in 0..self.app.live.load().config.events.workers {
             tasks.spawn(jobs::work(Arc::clone(&self.app), stop.clone()));
         }
@@ -193,15 +191,34 @@ fn certificate(config: &Config) -> Result<Reloader, TlsError> {
     if let Some(config::Certificate { cert, key }) = &config.tls.certificate {
         return Reloader::load(cert, key);
     }
-    let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1", "plimsoll", "plimsoll.plimsoll.svc"]
-        .map(str::to_owned)
-        .to_vec();
-    hosts.extend(config.listen.webhook.ip().is_loopback().then(|| config.listen.webhook.ip().to_string()));
-    hosts.sort();
-    hosts.dedup();
-    let made = tls::self_signed(&config.data_dir, &hosts)?;
+    let made = self_signed(config)?;
     tracing::info!(ca = %made.ca_cert.display(), "serving a self-signed certificate");
     Reloader::load(made.cert, made.key)
+}
+
+fn self_signed(config: &Config) -> Result<tls::SelfSigned, TlsError> {
+    let hosts = ["localhost", "127.0.0.1", "::1", "plimsoll", "plimsoll.plimsoll.svc"];
+    tls::self_signed(&config.data_dir, &hosts.map(str::to_owned))
+}
+
+/// Renews a self-signed certificate in time; the reloader notices the new files.
+async fn renew_self_signed(app: Arc<App>, stop: CancellationToken) {
+    const DAILY: std::time::Duration = std::time::Duration::from_hours(24);
+    while stop.run_until_cancelled(tokio::time::sleep(DAILY)).await.is_some() {
+        let live = app.live.load_full();
+        if live.config.tls.certificate.is_some() {
+            continue;
+        }
+        if let Err(error) = self_signed(&live.config) {
+            app.metrics.tls_reload_failures_total.inc();
+            tracing::error!(%error, "self-signed certificate cannot be renewed");
+        }
+    }
+}
+
+/// The metrics as what the registry client reports to.
+fn observer(metrics: &Arc<Metrics>) -> Arc<dyn FetchObserver> {
+    metrics.clone()
 }
 
 fn announce(metrics: &Metrics, config: &Config) {
@@ -243,7 +260,7 @@ fn take_over(
 ) -> Result<(), ServeError> {
     let config = changed?;
     let hosts = parts::hosts(&config);
-    registry.replace(parts::registry_client(&config, &hosts, Arc::clone(&app.metrics) as _)?);
+    registry.replace(parts::registry_client(&config, &hosts, &observer(&app.metrics))?);
     announce(&app.metrics, &config);
     let before = app.live.load();
     let needs_restart = config.listen != before.config.listen

@@ -164,7 +164,7 @@ pub trait Store: Send + Sync {
         verdict: &Verdict,
         at: Timestamp,
     ) -> Result<(), StoreError>;
-    /// The newest verdicts of the log, newest first.
+    /// The newest verdicts of the log, newest first; at most [`caps::LIST_ROWS`].
     async fn verdicts(&self, limit: u32) -> Result<Vec<Verdict>, StoreError>;
 
     /// Makes jobs durable, all or none; when this returns, a power failure does not lose them.
@@ -190,7 +190,7 @@ pub trait Store: Send + Sync {
 
     /// Keeps an event that could not be understood; of all dead letters the oldest go.
     async fn save_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError>;
-    /// The newest dead letters, newest first.
+    /// The newest dead letters, newest first; at most [`caps::LIST_ROWS`].
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError>;
 
     /// Frees all leases: called at start by a store that only one process uses.

@@ -8,15 +8,21 @@ mod support;
 
 #[cfg(test)]
 mod admission;
+
 #[cfg(test)]
 mod cli;
+
 #[cfg(test)]
 mod local_images;
+
 #[cfg(test)]
 mod registry_faults;
+
 #[cfg(test)]
 mod resolving;
+
 #[cfg(test)]
 mod store_contract;
+
 #[cfg(test)]
 mod tls_reload;

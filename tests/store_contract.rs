@@ -1,6 +1,7 @@
 //! What every store must do, run against each of them. Times are made up and passed in; nothing
 //! here waits. What only a durable store can do (survive a restart, hold damaged rows) is below.
 
+mod agreement;
 mod cases;
 mod sqlite;
 
@@ -95,6 +96,7 @@ on_every_store! {
     keeps_images(Caps::default());
     a_tag_names_what_was_seen_last(Caps::default());
     logs_verdicts_newest_first(Caps::default());
+    lists_are_capped(Caps::default());
     what_is_too_much_goes_oldest_first(small());
     a_full_queue_refuses_all_or_none(small());
     the_same_image_is_one_job(Caps::default());

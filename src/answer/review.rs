@@ -53,6 +53,7 @@ pub fn answer(uid: &str, judged: &[Judged]) -> Value {
     response(answer)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the macro only borrows it")]
 fn response(response: Value) -> Value {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})
 }
@@ -149,7 +150,8 @@ fn annotations(judged: &[Judged]) -> Value {
     let digests: Vec<String> = judged
         .iter()
         .map(|judged| {
-            let digest = judged.verdict.digest.as_ref().map_or("unknown".into(), ToString::to_string);
+            let digest =
+                judged.verdict.digest.as_ref().map_or("unknown".into(), ToString::to_string);
             format!("{}={digest}", line(&judged.verdict.image, 300))
         })
         .collect();
@@ -162,7 +164,10 @@ fn annotations(judged: &[Judged]) -> Value {
     annotate("decision", worst.to_string());
     annotate("rules", rules.join(","));
     annotate("images", cut(&digests.join(","), MAX_MESSAGE_BYTES));
-    annotate("policy", judged.first().map(|judged| judged.verdict.policy.clone()).unwrap_or_default());
+    annotate(
+        "policy",
+        judged.first().map(|judged| judged.verdict.policy.clone()).unwrap_or_default(),
+    );
     Value::Object(annotations)
 }
 
@@ -207,54 +212,54 @@ mod tests {
     #[test]
     fn allows_without_a_status() {
         insta::assert_json_snapshot!(answer("u-1", &[judged(verdict(Decision::Allow))]), @r#"
-        {
-          "apiVersion": "admission.k8s.io/v1",
-          "kind": "AdmissionReview",
-          "response": {
-            "allowed": true,
-            "auditAnnotations": {
-              "decision": "allow",
-              "images": "registry.example.com/ml/app:1=unknown",
-              "policy": "0123456789ab"
-            },
-            "uid": "u-1"
-          }
-        }
-        "#);
+    {
+      "apiVersion": "admission.k8s.io/v1",
+      "kind": "AdmissionReview",
+      "response": {
+        "allowed": true,
+        "auditAnnotations": {
+          "decision": "allow",
+          "images": "registry.example.com/ml/app:1=unknown",
+          "policy": "0123456789ab"
+        },
+        "uid": "u-1"
+      }
+    }
+    "#);
     }
 
     #[test]
     fn denies_with_403_and_says_why() {
         insta::assert_json_snapshot!(answer("u-1", &[judged(denied())]), @r#"
-        {
-          "apiVersion": "admission.k8s.io/v1",
-          "kind": "AdmissionReview",
-          "response": {
-            "allowed": false,
-            "auditAnnotations": {
-              "decision": "deny",
-              "images": "registry.example.com/ml/app:1=unknown",
-              "policy": "0123456789ab",
-              "rules": "model-weights"
-            },
-            "status": {
-              "code": 403,
-              "details": {
-                "causes": [
-                  {
-                    "field": "spec.containers[0]",
-                    "message": "model weights in the image (safetensors, 4.6 GiB) [app/models/model.safetensors] (fix: load the model at start from a volume or bucket)",
-                    "reason": "model-weights"
-                  }
-                ]
-              },
-              "message": "spec.containers[0]: registry.example.com/ml/app:1 is denied:\n- model-weights: model weights in the image (safetensors, 4.6 GiB), `app/models/model.safetensors`\n  fix: load the model at start from a volume or bucket",
-              "reason": "Forbidden"
-            },
-            "uid": "u-1"
-          }
-        }
-        "#);
+    {
+      "apiVersion": "admission.k8s.io/v1",
+      "kind": "AdmissionReview",
+      "response": {
+        "allowed": false,
+        "auditAnnotations": {
+          "decision": "deny",
+          "images": "registry.example.com/ml/app:1=unknown",
+          "policy": "0123456789ab",
+          "rules": "model-weights"
+        },
+        "status": {
+          "code": 403,
+          "details": {
+            "causes": [
+              {
+                "field": "spec.containers[0]",
+                "message": "model weights in the image (safetensors, 4.6 GiB) [app/models/model.safetensors] (fix: load the model at start from a volume or bucket)",
+                "reason": "model-weights"
+              }
+            ]
+          },
+          "message": "spec.containers[0]: registry.example.com/ml/app:1 is denied:\n- model-weights: model weights in the image (safetensors, 4.6 GiB), `app/models/model.safetensors`\n  fix: load the model at start from a volume or bucket",
+          "reason": "Forbidden"
+        },
+        "uid": "u-1"
+      }
+    }
+    "#);
     }
 
     #[test]
@@ -270,7 +275,9 @@ mod tests {
 
     #[test]
     fn never_patches_and_always_echoes_the_uid() {
-        for answer in [allowed("u-1"), unreadable("u-1", "x\ny"), answer("u-1", &[judged(denied())])] {
+        for answer in
+            [allowed("u-1"), unreadable("u-1", "x\ny"), answer("u-1", &[judged(denied())])]
+        {
             assert_eq!(answer["apiVersion"], "admission.k8s.io/v1");
             assert_eq!(answer["kind"], "AdmissionReview");
             assert_eq!(answer["response"]["uid"], "u-1");

@@ -4,13 +4,17 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{Digest, Fact, LayerFacts, Undecided};
+
+/// Stored bytes of a layer that are read even though an answer is certain: people mend an image
+/// faster when they are told of all that is wrong in a small layer, and it costs milliseconds.
+pub(super) const GRACE_BYTES: u64 = 1 << 20;
 
 /// Says from the facts so far (those from the index on are new) whether more would change
 /// nothing.
@@ -29,7 +33,8 @@ pub(super) enum Landing {
 
 struct Passenger {
     id: u64,
-    is_certain: IsCertain,
+    test: IsCertain,
+    is_certain: bool,
     landing: oneshot::Sender<Landing>,
 }
 
@@ -86,17 +91,17 @@ impl Flights {
     pub(super) fn join(
         &self,
         digest: &Digest,
-        is_certain: IsCertain,
+        is_certain: &IsCertain,
         start: impl FnOnce(Arc<Flight>),
     ) -> (Ticket, Arrival) {
         let mut flights = lock(&self.flights);
         if let Some(flight) = flights.get(digest)
-            && let Some(boarded) = flight.board(&is_certain, false)
+            && let Some(boarded) = flight.board(is_certain, false)
         {
             return boarded;
         }
         let flight = Arc::new(Flight { cancel: self.stop.child_token(), ..Flight::default() });
-        let boarded = flight.board(&is_certain, true).unwrap_or_else(|| flight.given_up());
+        let boarded = flight.board(is_certain, true).unwrap_or_else(|| flight.given_up());
         flights.insert(digest.clone(), Arc::clone(&flight));
         drop(flights);
         start(flight);
@@ -131,12 +136,10 @@ impl Flight {
         let id = state.next_id;
         state.next_id += 1;
         let (sender, landing) = oneshot::channel();
-        if !state.facts.is_empty() && is_certain(&state.facts, 0) {
-            let _ = sender.send(Landing::Certain(state.facts.clone()));
-        } else {
-            let is_certain = Arc::clone(is_certain);
-            state.passengers.push(Passenger { id, is_certain, landing: sender });
-        }
+        let test = Arc::clone(is_certain);
+        let is_certain = !state.facts.is_empty() && test(&state.facts, 0);
+        state.passengers.push(Passenger { id, test, is_certain, landing: sender });
+        self.settle(&mut state);
         Some((Ticket { flight: Arc::clone(self), id, led }, landing))
     }
 
@@ -151,18 +154,34 @@ impl Flight {
         let state = &mut *state;
         let known = known.min(state.facts.len());
         state.facts.extend(facts.iter().skip(known).cloned());
-        let certain = state
-            .passengers
-            .extract_if(.., |passenger| (passenger.is_certain)(&state.facts, known))
-            .collect::<Vec<_>>();
-        for passenger in certain {
+        for passenger in state.passengers.iter_mut().filter(|passenger| !passenger.is_certain) {
+            passenger.is_certain = (passenger.test)(&state.facts, known);
+        }
+        self.settle(state);
+        if state.landed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Takes count of stored bytes; ends the reading when all are certain and the grace is over.
+    pub(super) fn took(&self, bytes: u64) {
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) >= GRACE_BYTES {
+            let mut state = lock(&self.state);
+            self.settle(&mut state);
+            if state.landed {
+                self.cancel.cancel();
+            }
+        }
+    }
+
+    /// Lets those go whose answer is certain, once the grace is over.
+    fn settle(&self, state: &mut State) {
+        if self.bytes.load(Ordering::Relaxed) < GRACE_BYTES {
+            return;
+        }
+        for passenger in state.passengers.extract_if(.., |passenger| passenger.is_certain) {
             let _ = passenger.landing.send(Landing::Certain(state.facts.clone()));
         }
-        if state.passengers.is_empty() {
-            state.landed = true;
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
+        state.landed |= state.passengers.is_empty();
     }
 }
 
@@ -194,8 +213,9 @@ mod tests {
     struct Started(Mutex<Vec<Arc<Flight>>>);
 
     impl Started {
+        #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
         fn join(&self, flights: &Flights, is_certain: IsCertain) -> (Ticket, Arrival) {
-            flights.join(&Digest::of(b"layer"), is_certain, |flight| lock(&self.0).push(flight))
+            flights.join(&Digest::of(b"layer"), &is_certain, |flight| lock(&self.0).push(flight))
         }
 
         fn last(&self) -> Arc<Flight> {
@@ -231,6 +251,7 @@ mod tests {
         let (_, strict) = started.join(&flights, certain_of("weights"));
         let (lenient, _) = started.join(&flights, certain_of("never"));
         let flight = started.last();
+        flight.took(GRACE_BYTES);
         let facts = [fact("small"), fact("weights")];
         assert!(flight.tell(&facts[..1], 0).is_continue());
         assert!(flight.tell(&facts, 1).is_continue());
@@ -249,7 +270,21 @@ mod tests {
     fn the_scan_stops_when_all_are_certain() {
         let (flights, started) = setup();
         let _wait = started.join(&flights, certain_of("weights"));
+        started.last().took(GRACE_BYTES);
         assert!(started.last().tell(&[fact("weights")], 0).is_break());
+    }
+
+    #[tokio::test]
+    async fn a_small_layer_is_read_to_its_end_all_the_same() {
+        let (flights, started) = setup();
+        let (_ticket, mut arrival) = started.join(&flights, certain_of("weights"));
+        let flight = started.last();
+        flight.took(GRACE_BYTES - 1);
+        assert!(flight.tell(&[fact("weights")], 0).is_continue());
+        assert!(arrival.try_recv().is_err());
+        flight.took(1);
+        assert!(flight.cancel.is_cancelled());
+        assert!(matches!(arrival.await, Ok(Landing::Certain(_))));
     }
 
     #[test]

@@ -93,7 +93,11 @@ fn partial(blob: &Descriptor, facts: Vec<Fact>) -> LayerFacts {
 /// The test whether facts of the layer `blob` alone deny. Judges new facts by themselves, and
 /// all of them together each time their number has doubled: that finds what only several facts
 /// prove, without judging a flood of facts over and over.
-pub(super) fn certainty(question: &Arc<Question>, images: &[&Image], blob: &Descriptor) -> IsCertain {
+pub(super) fn certainty(
+    question: &Arc<Question>,
+    images: &[&Image],
+    blob: &Descriptor,
+) -> IsCertain {
     let question = Arc::clone(question);
     let images: Vec<Image> = images
         .iter()

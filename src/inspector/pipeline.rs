@@ -47,7 +47,11 @@ pub(super) async fn read_layer(
     let feed = feed(stream, stored_in, cancel.clone());
     let decode_limits = limits.clone();
     let decode = tokio::task::spawn_blocking(move || {
-        decode(Stored { chunks: stored_out, current: Bytes::new(), ended: false }, &plain_in, &decode_limits)
+        decode(
+            Stored { chunks: stored_out, current: Bytes::new(), ended: false },
+            &plain_in,
+            &decode_limits,
+        )
     });
     let scan = tokio::task::spawn_blocking(move || {
         let mut observer = Told(on_facts);
@@ -60,8 +64,8 @@ pub(super) async fn read_layer(
         }
         scanned
     });
-    let (fed, decoded, scanned) = tokio::join!(feed, decode, scan);
-    match (fed, decoded, scanned) {
+    let (moved, decoded, scanned) = tokio::join!(feed, decode, scan);
+    match (moved, decoded, scanned) {
         (_, _, Ok(Err(ScanError::Stopped))) | (Err(ReadError::Stopped), _, _) => {
             Err(ReadError::Stopped)
         }
@@ -101,7 +105,11 @@ async fn feed(
 
 /// Decompresses into buffers, then drains the source so that the feed sees (and the stream
 /// verifies) every byte of the blob, also where nobody wants the plain ones any more.
-fn decode(stored: Stored, buffers: &mpsc::Sender<io::Result<Vec<u8>>>, limits: &Limits) -> io::Result<()> {
+fn decode(
+    stored: Stored,
+    buffers: &mpsc::Sender<io::Result<Vec<u8>>>,
+    limits: &Limits,
+) -> io::Result<()> {
     let mut decoder = match Decoder::new(stored, limits) {
         Ok(decoder) => decoder,
         Err(error) => {
@@ -153,7 +161,9 @@ impl Read for Stored {
             match self.chunks.blocking_recv() {
                 Some(Some(chunk)) => self.current = chunk,
                 Some(None) => self.ended = true,
-                None => return Err(io::Error::other(SourceFailure("the download broke off".into()))),
+                None => {
+                    return Err(io::Error::other(SourceFailure("the download broke off".into())));
+                }
             }
         }
         let count = self.current.len().min(buffer.len());
@@ -218,6 +228,8 @@ mod tests {
     use super::*;
     use crate::model::Digest;
 
+    static JUNK: &[u8] = &[0xff; 65_536];
+
     fn blob() -> Descriptor {
         serde_json::from_value(serde_json::json!({"digest": Digest::of(b"x"), "size": 9})).unwrap()
     }
@@ -250,7 +262,7 @@ mod tests {
     #[tokio::test]
     async fn damaged_content_is_drained_so_that_the_stream_can_verify() {
         let taken = Arc::default();
-        let facts = read(counted(&[0xff; 65536], 100, &taken), whole()).await.unwrap();
+        let facts = read(counted(JUNK, 100, &taken), whole()).await.unwrap();
         assert_eq!(facts.facts.len(), 1);
         assert_eq!(taken.load(Ordering::SeqCst), 6_553_600);
     }
@@ -269,7 +281,7 @@ mod tests {
     async fn stopping_stops_the_download_at_once() {
         let taken = Arc::default();
         let stop: OnFacts = Box::new(|_, _| ControlFlow::Break(()));
-        let result = read(counted(&[0xff; 65536], 10_000, &taken), stop).await;
+        let result = read(counted(JUNK, 10_000, &taken), stop).await;
         assert!(matches!(result, Err(ReadError::Stopped)));
         assert!(taken.load(Ordering::SeqCst) < 4 << 20);
     }

@@ -61,8 +61,7 @@ impl Inspector {
 }
 
 fn log(verdict: &Verdict, asker: &Asker<'_>) {
-    let mut rules: Vec<&str> =
-        verdict.denials().map(|finding| finding.rule.as_str()).collect();
+    let mut rules: Vec<&str> = verdict.denials().map(|finding| finding.rule.as_str()).collect();
     rules.dedup();
     let mut causes: Vec<&str> =
         verdict.undecided.iter().map(|undecided| undecided.cause.as_str()).collect();

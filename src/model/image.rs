@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{Manifest, null_as_default};
-use super::{Descriptor, Digest};
+use super::{Descriptor, Digest, lookalike};
 
 /// Largest image configuration we read, in bytes. Real ones stay below 100 kB.
 pub const MAX_CONFIG_BYTES: u64 = 8 * 1024 * 1024;
@@ -120,7 +120,12 @@ struct RawRootfs {
 impl ImageConfig {
     /// Reads the bytes of an image configuration. The error is the parser's text.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let raw: RawConfig = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let malformed = |error: serde_json::Error| error.to_string();
+        let value = serde_json::from_slice(bytes).map_err(malformed)?;
+        if let Some(key) = lookalike::find(&value, &lookalike::CONFIG) {
+            return Err(format!("a key that other readers take for a known one: `{key}`"));
+        }
+        let raw: RawConfig = serde_json::from_slice(bytes).map_err(malformed)?;
         Ok(Self {
             env: raw.config.env,
             labels: raw.config.labels,
@@ -204,5 +209,6 @@ mod tests {
         assert!(config.history[0].empty_layer);
         assert!(ImageConfig::parse(b"[1]").is_err());
         assert!(ImageConfig::parse(b"null").is_err());
+        assert!(ImageConfig::parse(br#"{"config":{"Env":["A=1"],"env":["A=2"]}}"#).is_err());
     }
 }

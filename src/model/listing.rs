@@ -62,6 +62,15 @@ impl Listing {
     }
 }
 
+impl<'a> IntoIterator for &'a Listing {
+    type Item = Listed;
+    type IntoIter = Walk<'a>;
+
+    fn into_iter(self) -> Walk<'a> {
+        self.iter()
+    }
+}
+
 /// Iterator over a [`Listing`].
 pub struct Walk<'a> {
     bytes: &'a [u8],

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Platform};
+use super::{Digest, Platform, lookalike};
 
 /// Largest manifest or index we read: distribution's own hard cap (`maxManifestBodySize`).
 pub const MAX_MANIFEST_BYTES: u64 = 4 * 1024 * 1024;
@@ -67,7 +67,7 @@ pub enum Document {
     /// Several images under one digest.
     Index(Index),
     /// One image or artifact.
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
 }
 
 /// An OCI index or Docker manifest list.
@@ -118,6 +118,9 @@ pub enum ManifestError {
     /// Both an index and a manifest (CVE-2021-41190): two readers would see two images.
     #[error("ambiguous manifest: both `manifests` and `{0}` are present")]
     Ambiguous(&'static str),
+    /// A key that some readers take for another one.
+    #[error("ambiguous manifest: a key that other readers take for a known one: `{0}`")]
+    Lookalike(String),
     /// More parts than any honest image has.
     #[error("too many {what} in one manifest: {count} (limit {limit})")]
     TooMany {
@@ -146,8 +149,13 @@ struct RawDocument {
 impl Document {
     /// Reads the bytes of a manifest or index.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let raw: RawDocument = serde_json::from_slice(bytes)
-            .map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        let malformed = |error: serde_json::Error| ManifestError::Malformed(error.to_string());
+        let value = serde_json::from_slice(bytes).map_err(malformed)?;
+        if let Some(key) = lookalike::find(&value, &lookalike::MANIFEST) {
+            return Err(ManifestError::Lookalike(key));
+        }
+        // From the bytes again: a doubled key is an error there and silent in a `Value`.
+        let raw: RawDocument = serde_json::from_slice(bytes).map_err(malformed)?;
         match raw.schema_version {
             Some(2) => {}
             Some(version) => return Err(ManifestError::SchemaVersion(version)),
@@ -182,12 +190,12 @@ impl RawDocument {
         let layers =
             self.layers.ok_or_else(|| ManifestError::Malformed("`layers` is missing".into()))?;
         cap("layers", layers.len(), MAX_LAYERS)?;
-        Ok(Document::Manifest(Manifest {
+        Ok(Document::Manifest(Box::new(Manifest {
             config,
             layers,
             annotations: self.annotations,
             artifact_type: self.artifact_type,
-        }))
+        })))
     }
 }
 
@@ -244,7 +252,7 @@ mod tests {
     fn manifest(config: &str, layers: &[&str]) -> Manifest {
         let layers: Vec<Value> = layers.iter().map(|layer| descriptor(layer)).collect();
         match parse(&json!({"schemaVersion": 2, "config": descriptor(config), "layers": layers})) {
-            Ok(Document::Manifest(manifest)) => manifest,
+            Ok(Document::Manifest(manifest)) => *manifest,
             other => panic!("{other:?}"),
         }
     }
@@ -280,6 +288,11 @@ mod tests {
             "config": descriptor(OCI_CONFIG), "layers": []});
         assert!(matches!(parse(&swapped), Err(ManifestError::Malformed(_))));
         assert_eq!(parse(&json!({"schemaVersion": 1})), Err(ManifestError::SchemaVersion(1)));
+        let lookalike = json!({"schemaVersion": 2, "config": descriptor(OCI_CONFIG),
+            "layers": [], "Layers": [descriptor("hidden")]});
+        assert_eq!(parse(&lookalike), Err(ManifestError::Lookalike("Layers".into())));
+        let doubled = br#"{"schemaVersion": 2, "manifests": [], "manifests": []}"#;
+        assert!(matches!(Document::parse(doubled), Err(ManifestError::Malformed(_))));
         for junk in [&b""[..], b"[]", b"{}", b"null", b"{\"schemaVersion\":2}", b"\xff"] {
             assert!(Document::parse(junk).is_err());
         }

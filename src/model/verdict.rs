@@ -101,13 +101,15 @@ impl Cause {
     /// Whether trying again later can help without anybody changing anything.
     pub fn is_transient(self) -> bool {
         match self {
+            // Not found and denied too: registries tell of a push before replicas have it, and
+            // credentials are rotated.
             Self::RegistryUnreachable
+            | Self::RegistryDenied
+            | Self::NotFound
             | Self::RateLimited
             | Self::Deadline
             | Self::StoreUnavailable
             | Self::Overloaded => true,
-            // A push is seen before its tag or manifest is, and credentials are rotated.
-            Self::NotFound | Self::RegistryDenied => true,
             Self::UnlistedRegistry => false,
         }
     }

@@ -215,6 +215,7 @@ mod tests {
         json!({"containers": containers})
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     fn review(group: &str, kind: &str, operation: &str, object: Value, old: Value) -> Value {
         json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
             "uid": "u-1", "kind": {"group": group, "version": "v1", "kind": kind},
@@ -311,7 +312,10 @@ mod tests {
     #[test]
     fn a_zero_replica_object_is_judged() {
         let object = json!({"spec": {"replicas": 0, "template": {"spec": pod_spec(&["a"])}}});
-        assert_eq!(names(&ask(&review("apps", "Deployment", "CREATE", object, Value::Null))).len(), 1);
+        assert_eq!(
+            names(&ask(&review("apps", "Deployment", "CREATE", object, Value::Null))).len(),
+            1
+        );
     }
 
     #[test]

@@ -54,10 +54,8 @@ async fn accept(app: &App, receiver: &Receiver, body: &Bytes) -> Result<Response
     let read = events::find(receiver.kind)
         .ok_or_else(|| events::EventError("no sender of that kind".into()))
         .and_then(|sender| sender.read(body));
-    let batch = read.unwrap_or_else(|error| Batch {
-        unreadable: vec![error.to_string()],
-        ..Batch::default()
-    });
+    let batch = read
+        .unwrap_or_else(|error| Batch { unreadable: vec![error.to_string()], ..Batch::default() });
     let jobs: Vec<NewJob> = batch.pushes.iter().map(|push| job(receiver, push)).collect();
     let unavailable = |error: crate::store::StoreError| {
         tracing::error!(receiver = receiver.name, %error, "event cannot be kept");
@@ -117,7 +115,8 @@ fn dead_letter(receiver: &Receiver, reason: &str, body: &Bytes) -> DeadLetter {
 
 /// Compares in constant time. What is not sent is compared too, with nothing.
 fn is_authentic(auth: &ReceiverAuth, headers: &HeaderMap) -> bool {
-    let sent = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
+    let sent =
+        headers.get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes).unwrap_or_default();
     match auth {
         ReceiverAuth::None => true,
         ReceiverAuth::Bearer(token) => {
@@ -166,8 +165,7 @@ mod tests {
     #[test]
     fn only_the_right_credentials_are_authentic() {
         let bearer = ReceiverAuth::Bearer(Secret::new("t0ken"));
-        let basic =
-            ReceiverAuth::Basic { username: "reg".into(), password: Secret::new("pa:ss") };
+        let basic = ReceiverAuth::Basic { username: "reg".into(), password: Secret::new("pa:ss") };
         let encoded = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
         let table = [
             (&bearer, Some("Bearer t0ken".to_owned()), true),

@@ -76,10 +76,11 @@ fn unreadable(app: &App, uid: &str, detail: &str) -> serde_json::Value {
 }
 
 async fn judge(app: &App, asked: &Review, wanted: &Wanted, deadline: Instant) -> Judged {
-    let asker = Asker { source: Source::Admission, object: &asked.object, keep: !asked.dry_run };
+    let for_record =
+        Asker { source: Source::Admission, object: &asked.object, keep: !asked.dry_run };
     let verdict = match app.question(asked, wanted) {
-        Ok(question) => app.inspector.decide(&question, &asker, Some(deadline)).await,
-        Err(verdict) => app.told(*verdict, &asker),
+        Ok(question) => app.inspector.decide(&question, &for_record, Some(deadline)).await,
+        Err(verdict) => app.told(*verdict, &for_record),
     };
     Judged { places: wanted.places.clone(), verdict }
 }
@@ -90,8 +91,8 @@ fn shed(app: &App, asked: &Review, wanted: &Wanted) -> Judged {
         Ok(question) => question.judge(None, &[], vec![undecided]),
         Err(verdict) => *verdict,
     };
-    let asker = Asker { source: Source::Admission, object: &asked.object, keep: false };
-    Judged { places: wanted.places.clone(), verdict: app.told(verdict, &asker) }
+    let for_record = Asker { source: Source::Admission, object: &asked.object, keep: false };
+    Judged { places: wanted.places.clone(), verdict: app.told(verdict, &for_record) }
 }
 
 impl App {
@@ -134,7 +135,10 @@ fn timeout(query: &str) -> Option<Duration> {
     const MOST: Duration = Duration::from_secs(30);
     let text = query.split('&').find_map(|pair| pair.strip_prefix("timeout="))?;
     let span: jiff::SignedDuration = text.parse().ok()?;
-    Duration::try_from(span).ok().filter(|timeout| !timeout.is_zero()).map(|timeout| timeout.min(MOST))
+    Duration::try_from(span)
+        .ok()
+        .filter(|timeout| !timeout.is_zero())
+        .map(|timeout| timeout.min(MOST))
 }
 
 #[cfg(test)]

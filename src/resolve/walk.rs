@@ -181,7 +181,7 @@ impl Reader<'_> {
                 Some(kind) => {
                     Content::Skipped(SkippedManifest { digest: node.digest.clone(), kind })
                 }
-                None => return self.image(node, manifest, bytes).await,
+                None => return self.image(node, *manifest, bytes).await,
             },
         };
         Ok(Found { node, content, bytes })

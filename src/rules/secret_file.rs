@@ -13,6 +13,7 @@
 //! Keys under a passphrase, values that may be something else and whatever lies in packages,
 //! tests and documentation is a warning; test data inside packages is nothing.
 
+mod gates;
 mod named;
 mod places;
 
@@ -104,7 +105,7 @@ impl Rule for SecretFile {
 fn sightings(entry: &Entry<'_>, text: &str, content: &[u8]) -> Vec<Sighting> {
     let mut found = tokens::find(text.as_bytes(), MAX_PER_FILE);
     if let Some(named) = named::named(entry.path) {
-        found.extend(named::gate(named, text, content));
+        found.extend(gates::gate(named, text, content));
     } else if is_source(entry) && text.len() <= MAX_SOURCE_BYTES {
         found.extend(doubtful(text));
     }
@@ -138,7 +139,7 @@ fn is_source(entry: &Entry<'_>) -> bool {
         && places::place(entry.path) == Place::Application
 }
 
-/// Literals and URLs in source: a warning at most.
+/// Literals and URLs in source code: a warning at most.
 fn doubtful(text: &str) -> impl Iterator<Item = Sighting> {
     let literals = assignments::find_literals(text, MAX_PER_FILE);
     let urls = urls::find(text, MAX_PER_FILE);

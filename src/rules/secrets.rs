@@ -127,6 +127,26 @@ pub fn redact(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn hostile_text_is_no_panic_and_redaction_is_stable(
+            text in "([ =:@/'\"|&;\n-]|hf_|ghp_|https://|token|password|PRIVATE KEY-----|[a-zA-Z0-9ä]{1,40}){0,30}"
+        ) {
+            let once = redact(&text);
+            prop_assert_eq!(redact(&once), once);
+            for span in assignments::find(&text, 10).into_iter().map(|found| found.span) {
+                prop_assert!(text.get(span).is_some());
+            }
+        }
+
+        #[test]
+        fn hostile_bytes_are_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            let _ = tokens::find(&bytes, 10);
+            let _ = text::narrow(&bytes);
+        }
+    }
 
     #[test]
     fn redacts_what_an_instruction_repeats() {

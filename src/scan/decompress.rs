@@ -58,8 +58,10 @@ impl From<io::Error> for Failure {
 
 /// Whether an error of type `T` is among the causes of `error`.
 fn has_cause<T: std::error::Error + 'static>(error: &io::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> =
-        error.get_ref().map(|inner| inner as _);
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = match error.get_ref() {
+        Some(inner) => Some(inner),
+        None => None,
+    };
     while let Some(error) = cause {
         if error.is::<T>() {
             return true;
@@ -326,7 +328,7 @@ mod tests {
 
     #[test]
     fn caps_are_exact() {
-        let stored = gzip(&[0; 100_000]);
+        let stored = gzip(&vec![0; 100_000]);
         let limits = |bytes| Limits { unpacked_bytes: bytes, ..Limits::default() };
         assert!(decode_with(&stored, &limits(100_001)).is_ok());
         assert!(decode_with(&stored, &limits(100_000)).is_ok());

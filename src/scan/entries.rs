@@ -40,9 +40,12 @@ pub struct Archive<R> {
     members: u64,
 }
 
+/// Key and value of one PAX record.
+type PaxRecord = (Vec<u8>, Vec<u8>);
+
 #[derive(Default)]
 struct Extensions {
-    pax: Vec<(Vec<u8>, Vec<u8>)>,
+    pax: Vec<PaxRecord>,
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
 }
@@ -212,7 +215,7 @@ impl<R: BufRead> Archive<R> {
         Ok(bytes)
     }
 
-    fn pax_records(&mut self, size: u64) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Failure> {
+    fn pax_records(&mut self, size: u64) -> Result<Vec<PaxRecord>, Failure> {
         let bytes = self.extension(size)?;
         parse_pax(&bytes).ok_or_else(|| self.damaged("malformed PAX record"))
     }
@@ -313,7 +316,7 @@ fn disagreements(
     if extensions.pax.iter().any(|(key, value)| key == b"path" && value.contains(&0)) {
         return disagreement("a PAX name holds a NUL".into());
     }
-    let sparse = |(key, _): &(Vec<u8>, Vec<u8>)| key.starts_with(b"GNU.sparse.");
+    let sparse = |(key, _): &PaxRecord| key.starts_with(b"GNU.sparse.");
     if header.entry_type() == EntryType::GNUSparse || extensions.pax.iter().any(sparse) {
         return Some((Defect::SparseEntry, "a sparse entry".into()));
     }
@@ -333,7 +336,7 @@ fn checksum_matches(header: &Header) -> bool {
 
 /// PAX records, `<length> <key>=<value>\n` each. By length, because values (extended attributes)
 /// are binary and may hold newlines.
-fn parse_pax(mut bytes: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+fn parse_pax(mut bytes: &[u8]) -> Option<Vec<PaxRecord>> {
     let mut records = Vec::new();
     while !bytes.is_empty() {
         let space = bytes.iter().position(|byte| *byte == b' ')?;
@@ -373,17 +376,16 @@ mod tests {
     }
 
     fn pax(records: &[(&str, &str)]) -> Vec<u8> {
-        let body: String = records
-            .iter()
-            .map(|(key, value)| {
-                let rest = format!(" {key}={value}\n");
-                let mut length = rest.len() + 1;
-                while format!("{length}{rest}").len() != length {
-                    length += 1;
-                }
-                format!("{length}{rest}")
-            })
-            .collect();
+        let mut body = String::new();
+        for (key, value) in records {
+            let rest = format!(" {key}={value}\n");
+            let mut length = rest.len() + 1;
+            while format!("{length}{rest}").len() != length {
+                length += 1;
+            }
+            body.push_str(&length.to_string());
+            body.push_str(&rest);
+        }
         raw(&header("pax", b'x', body.len().try_into().unwrap()), body.as_bytes())
     }
 

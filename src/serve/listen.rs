@@ -1,6 +1,7 @@
-//! From a listening socket to a router: accepting, TLS handshakes, HTTP, and the end. Nobody who
-//! has sent no whole request may hold anything for long, and nothing started here outlives
-//! [`serve`]. What the answers are is the router's matter.
+//! From a listening socket to a router: accepting, TLS handshakes, HTTP, and the end. Nobody may
+//! hold a connection for long without a whole request head, or without taking the answer, and
+//! nothing started here outlives [`serve`]. Bodies of requests and what the answers are, are the
+//! router's matter.
 
 mod activity;
 
@@ -29,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use activity::{Activity, Busy, Held};
+use activity::{Activity, Answer, Busy};
 
 /// Largest head of a request in bytes; the longest honest ones carry a registry token of some KiB.
 const MAX_HEAD_BYTES: u32 = 64 << 10;
@@ -53,7 +54,8 @@ pub struct ListenLimits {
     /// Longest wait for a whole request head: from the first byte, after the one before on
     /// HTTP/1.1, and from the handshake to the first one on HTTP/2.
     pub header_timeout: Duration,
-    /// How long an HTTP/2 connection may be kept without a request.
+    /// How long an HTTP/2 connection may be kept without a request, and how long the peer may stop
+    /// taking an answer.
     pub idle_timeout: Duration,
     /// How long running requests may take to finish after the shutdown began.
     pub drain: Duration,
@@ -205,7 +207,7 @@ impl Server {
         }
     }
 
-    /// Answers requests until the peer ends it, the shutdown begins or nothing is asked for long.
+    /// Answers requests until the peer ends it, the shutdown begins or nothing moves for long.
     async fn converse(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -215,17 +217,18 @@ impl Server {
         let service =
             service_fn(|request| answer(self.router.clone(), activity.begin(), peer, request));
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service));
-        let idle = activity.idle(self.limits.header_timeout, self.limits.idle_timeout);
-        tokio::select! {
+        let linger = LINGER.min(self.limits.header_timeout);
+        let still = tokio::select! {
             ended = connection.as_mut() => return log(peer, ended),
-            () = self.shutdown.cancelled() => {}
-            () = idle => {}
-        }
+            () = self.shutdown.cancelled() => false,
+            () = activity.still(self.limits.header_timeout, self.limits.idle_timeout) => true,
+        };
         connection.as_mut().graceful_shutdown();
+        // A peer may ignore the goodbye.
         tokio::select! {
             ended = connection.as_mut() => log(peer, ended),
-            // A peer that ignores the goodbye; running requests are not cut by this.
-            () = activity.idle(LINGER, LINGER) => {}
+            () = activity.still(linger, linger), if still => {}
+            () = activity.idle(linger), if !still => {}
         }
     }
 }
@@ -244,7 +247,7 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     request.extensions_mut().insert(ConnectInfo(peer));
     let response = router.oneshot(request.map(Body::new)).await?;
-    Ok(response.map(|body| Body::new(Held::new(body, busy))))
+    Ok(response.map(|body| Body::new(Answer::new(body, busy))))
 }
 
 #[cfg(test)]

@@ -40,7 +40,11 @@ impl Registry for LiveRegistry {
         self.0.load_full().manifest(reference).await
     }
 
-    async fn blob(&self, reference: &Reference, blob: &Descriptor) -> Result<BlobStream, FetchError> {
+    async fn blob(
+        &self,
+        reference: &Reference,
+        blob: &Descriptor,
+    ) -> Result<BlobStream, FetchError> {
         self.0.load_full().blob(reference, blob).await
     }
 }
@@ -63,14 +67,14 @@ pub fn hosts(config: &Config) -> Vec<HostConfig> {
 pub fn registry_client(
     config: &Config,
     hosts: &[HostConfig],
-    observer: Arc<dyn FetchObserver>,
+    observer: &Arc<dyn FetchObserver>,
 ) -> Result<RegistryClient, ClientError> {
     let unlisted = match config.unlisted {
         Unlisted::WellKnown => UnlistedRegistries::WellKnown,
         Unlisted::Any => UnlistedRegistries::Any,
         Unlisted::None => UnlistedRegistries::None,
     };
-    RegistryClient::new(hosts, unlisted, &Timeouts::default(), &Retry::default(), &observer)
+    RegistryClient::new(hosts, unlisted, &Timeouts::default(), &Retry::default(), observer)
 }
 
 /// Opens the configured store. What a dead process had claimed is freed: a SQLite file has only

@@ -11,6 +11,9 @@ pub const REASON_BYTES: usize = 4 << 10;
 /// ends at 1 GB.
 pub const RECORD_BYTES: usize = 256 << 20;
 
+/// Most verdicts or dead letters in one answer, whatever was asked for.
+pub const LIST_ROWS: u32 = 1000;
+
 /// How many rows of each kind are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::caps::{LETTER_BODY_BYTES, REASON_BYTES, RECORD_BYTES, cut, kept, lease_end};
+use super::caps::{LETTER_BODY_BYTES, LIST_ROWS, REASON_BYTES, RECORD_BYTES, cut, kept, lease_end};
 use super::{Caps, DeadLetter, Enqueued, Job, NewJob, QueueState, Store, StoreError};
 use crate::model::{Digest, LayerFacts, Verdict};
 
@@ -83,7 +83,7 @@ fn push_newest<T>(log: &mut VecDeque<T>, item: T, cap: u32) {
 }
 
 fn newest<T: Clone>(log: &VecDeque<T>, limit: u32) -> Vec<T> {
-    log.iter().take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect()
+    log.iter().take(usize::try_from(limit.min(LIST_ROWS)).unwrap_or(0)).cloned().collect()
 }
 
 impl MemoryStore {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use plimsoll::model::{Digest, LayerFacts};
-use plimsoll::store::caps::{LETTER_BODY_BYTES, REASON_BYTES};
+use plimsoll::store::caps::{LETTER_BODY_BYTES, LIST_ROWS, REASON_BYTES};
 use plimsoll::store::{DeadLetter, Enqueued, NewJob, QueueState, StoreError};
 
 use super::{Any, at, facts, job, verdict};
@@ -65,6 +65,17 @@ pub(super) async fn logs_verdicts_newest_first(store: Any) {
     assert_eq!(store.verdicts(2).await.unwrap(), [verdict(2), verdict(1)]);
     assert_eq!(store.verdicts(0).await.unwrap(), []);
     assert_eq!(store.verdicts(u32::MAX).await.unwrap().len(), 3);
+}
+
+pub(super) async fn lists_are_capped(store: Any) {
+    for number in 0..=LIST_ROWS {
+        store.log_verdict("event", &verdict(number), at(0)).await.unwrap();
+        store.save_dead_letter(&letter("", "")).await.unwrap();
+    }
+    for (limit, expected) in [(999, 999), (LIST_ROWS, 1000), (LIST_ROWS + 1, 1000)] {
+        assert_eq!(store.verdicts(limit).await.unwrap().len(), expected);
+        assert_eq!(store.dead_letters(limit).await.unwrap().len(), expected);
+    }
 }
 
 /// The caps are three of each.

@@ -18,8 +18,8 @@ use crate::judge::{Question, utc_day};
 use crate::metrics::Metrics;
 use crate::model::{Reference, Undecided, Verdict};
 use crate::policy::Policy;
-use crate::registry::SharedRegistry;
 use crate::registry::source::Source;
+use crate::registry::{FetchObserver, SharedRegistry};
 use crate::serve::parts;
 use crate::store::SharedStore;
 use crate::store::memory::MemoryStore;
@@ -44,8 +44,8 @@ impl Engine {
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new());
         let store = open_cache(check.no_cache).await;
-        let observer = Arc::clone(progress) as _;
-        let client = parts::registry_client(&config, &parts::hosts(&config), observer)?;
+        let observer: Arc<dyn FetchObserver> = progress.clone();
+        let client = parts::registry_client(&config, &parts::hosts(&config), &observer)?;
         let policy = Arc::new(config.policy.clone());
         let progress = Arc::clone(progress);
         let remote = Self::inspector(&config, Arc::new(client), &store, &metrics, &progress);
@@ -61,7 +61,7 @@ impl Engine {
     ) -> Inspector {
         let (store, metrics) = (Arc::clone(store), Arc::clone(metrics));
         let inspector = parts::inspector(config, registry, store, metrics);
-        inspector.watched_by(Arc::clone(progress) as _)
+        inspector.watched_by(progress.clone())
     }
 
     /// Waits for what is being written to the cache.
@@ -102,7 +102,7 @@ impl Checks for Engine {
 
 /// The user's cache. One that cannot be opened costs time only.
 async fn open_cache(no_cache: bool) -> SharedStore {
-    let memory = || Arc::new(MemoryStore::new()) as SharedStore;
+    let memory = || -> SharedStore { Arc::new(MemoryStore::new()) };
     if no_cache {
         return memory();
     }

@@ -42,8 +42,10 @@ impl Sender for Distribution {
     }
 
     fn read(&self, body: &[u8]) -> Result<Batch, EventError> {
-        let envelope: Envelope =
-            serde_json::from_slice(body).map_err(|error| EventError(error.to_string()))?;
+        // As a map first: serde would read a list as a struct, too.
+        let envelope: Envelope = serde_json::from_slice(body)
+            .and_then(|map: serde_json::Map<_, _>| serde_json::from_value(map.into()))
+            .map_err(|error| EventError(error.to_string()))?;
         if envelope.events.len() > MAX_PUSHES {
             let count = envelope.events.len();
             return Err(EventError(format!("too many events: {count} (limit {MAX_PUSHES})")));
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn never_loses_sight_of_the_sample_payload() {
+    fn reads_an_index_as_distribution_sends_it() {
         let sample = json!({"events": [{"id": "1", "timestamp": "2027-01-01T00:00:00Z",
             "action": "push", "target": {"mediaType": crate::model::manifest::OCI_INDEX,
             "digest": Digest::of(b"i"), "repository": "ml/app", "tag": "latest",

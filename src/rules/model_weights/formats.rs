@@ -353,6 +353,19 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn hostile_heads_are_no_panic(
+            start in proptest::sample::select(vec![&b"PK\x03\x04"[..], b"GGUF", b"\x08\x01\x12", b""]),
+            rest in proptest::collection::vec(proptest::num::u8::ANY, 0..300),
+        ) {
+            let head = [start, &rest].concat();
+            for extension in ["", "onnx", "pt", "h5"] {
+                let _ = by_magic(extension, &head, 1 << 30);
+            }
+        }
+    }
+
     #[test]
     fn tells_text_from_tensors() {
         assert!(is_text("{\"ä\": 1}".as_bytes()));

@@ -127,9 +127,9 @@ fn one_value_in_many_files_is_one_finding_per_layer() {
 #[test]
 fn the_number_of_facts_is_capped_per_file() {
     for (count, expected) in [(99, 99), (100, 100), (101, 100)] {
-        let lines: String =
+        let lines: Vec<String> =
             (0..count).map(|n| format!("K{n}_PASSWORD=hunter2secure{n}\n")).collect();
-        let sample = one("app/.env", lines);
+        let sample = one("app/.env", lines.concat());
         assert_eq!(sample.facts[0].as_ref().unwrap().facts.len(), expected);
     }
 }

@@ -3,13 +3,14 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use regex::Regex;
 
 use super::names::{self, NameClass};
 use super::placeholders::{distinct, is_placeholder};
-use super::{Sighting, Strength};
+use super::{Sighting, Strength, text};
 
-/// Most pairs looked at in one file: generated files have millions of lines.
+/// Most pairs looked at in one line: generated files have everything on one.
 const MAX_PAIRS: usize = 20_000;
 /// Longest value taken for a secret, in bytes; longer ones are certificates or data.
 const MAX_VALUE_BYTES: usize = 4096;
@@ -42,6 +43,7 @@ pub fn weigh(name: &str, value: &str) -> Option<Strength> {
 
 /// Values that are plainly no secret: numbers, paths, addresses without userinfo, sentences.
 fn is_ordinary(value: &str) -> bool {
+    let dotted = value.contains('.') && value.chars().all(|c| c.is_ascii_lowercase() || c == '.');
     let number = value.chars().all(|c| c.is_ascii_digit() || ".:,-+_ ".contains(c));
     let path = ["/", "./", "../", "~/", "C:\\"].iter().any(|start| value.starts_with(start));
     let address = value.contains("://") || value.starts_with("localhost");
@@ -50,7 +52,7 @@ fn is_ordinary(value: &str) -> bool {
         || value.starts_with("sha256:");
     let sentence = value.split_whitespace().count() > 2;
     let code = value.contains('(') || value.contains("os.environ") || value.contains("process.env");
-    number || path || address || fingerprint || sentence || code
+    number || dotted || path || address || fingerprint || sentence || code
 }
 
 /// `my-db-secret`, `ctrl-c`, `api_key_v1`, `settings.SECRET`: words joined by punctuation are
@@ -92,34 +94,43 @@ static LITERAL: LazyLock<Regex> = LazyLock::new(|| {
         .expect("LITERAL compiles")
 });
 
+/// Words of which every name that [`names::class`] knows has one.
+#[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
+static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(["pass", "pwd", "pword", "token", "secret", "key", "credential", "auth", "_pat"])
+        .expect("WORDS compile")
+});
+
 /// Secrets among the pairs of a configuration file.
 pub fn find(text: &str, most: usize) -> Vec<Sighting> {
-    search(&PAIR, text, most)
-}
-
-/// Secrets among the quoted literals of source code. Never sure.
-pub fn find_literals(text: &str, most: usize) -> Vec<Sighting> {
-    let mut found = search(&LITERAL, text, most);
-    found.retain(|sighting| sighting.strength == Strength::Strong);
-    for sighting in &mut found {
-        sighting.strength = Strength::Weak;
-    }
-    found
-}
-
-fn search(pairs: &Regex, text: &str, most: usize) -> Vec<Sighting> {
-    pairs
-        .captures_iter(text)
-        .take(MAX_PAIRS)
-        .filter_map(|pair| {
-            let name = pair.get(1)?;
-            let value = pair.iter().skip(2).flatten().next()?;
-            let trimmed = value.as_str().trim_end().trim_end_matches(',');
-            let strength = weigh(name.as_str(), trimmed)?;
-            Some(Sighting::named(name.as_str(), value.start(), trimmed.as_bytes(), strength))
-        })
+    text::lines_with(text, &WORDS)
+        .flat_map(|(start, line)| pairs(&PAIR, start, line))
         .take(most)
         .collect()
+}
+
+/// Secrets among the quoted literals of source code and of JSON on one line.
+pub fn find_literals(text: &str, most: usize) -> Vec<Sighting> {
+    text::lines_with(text, &WORDS)
+        .flat_map(|(start, line)| pairs(&LITERAL, start, line))
+        .filter(|sighting| sighting.strength == Strength::Strong)
+        .filter(|sighting| sighting.name.as_deref().is_some_and(names::ends_with_secret))
+        .take(most)
+        .collect()
+}
+
+/// The secrets of one line that begins at `start`.
+fn pairs(expression: &'static Regex, start: usize, line: &str) -> impl Iterator<Item = Sighting> {
+    expression.captures_iter(line).take(MAX_PAIRS).filter_map(move |pair| {
+        let name = pair.get(1)?;
+        let value = pair.iter().skip(2).flatten().next()?;
+        let trimmed = value.as_str().trim_end().trim_end_matches(',');
+        let strength = weigh(name.as_str(), trimmed)?;
+        let at = start.checked_add(value.start())?;
+        Some(Sighting::named(name.as_str(), at, trimmed.as_bytes(), strength))
+    })
 }
 
 #[cfg(test)]
@@ -186,7 +197,6 @@ mod tests {
     fn reads_literals_of_source_code() {
         let found = find_literals("connect(user='ml', password='hunter2secure')", 10);
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].strength, Strength::Weak);
         let harmless = "password=os.environ['DB_PASSWORD'], token='<your token>', key='created'";
         assert!(find_literals(harmless, 10).is_empty());
     }

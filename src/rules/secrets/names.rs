@@ -19,7 +19,6 @@ pub enum NameClass {
 const PASSWORDS: &[&str] =
     &["password", "passwd", "passphrase", "pword", "pass", "pwd", "pgpassword", "sshpass"];
 const KEYS: &[&str] = &[
-    "token",
     "secret",
     "apikey",
     "accesskey",
@@ -27,7 +26,6 @@ const KEYS: &[&str] = &[
     "privatekey",
     "credential",
     "credentials",
-    "pat",
     "authtoken",
     "accesstoken",
     "apitoken",
@@ -51,6 +49,8 @@ const KEY_QUALIFIERS: &[&str] = &[
     "admin",
     "write",
 ];
+/// Words in front of `pat` that make it a personal access token and no pattern.
+const FORGES: &[&str] = &["gh", "github", "gitlab", "gitea", "git", "azure", "ado", "devops"];
 /// Endings that make the name speak *about* a secret.
 const ABOUT: &[&str] = &[
     "file",
@@ -115,40 +115,18 @@ const ABOUT: &[&str] = &[
     "scope",
     "realm",
 ];
-/// Words that make it public or a switch.
-const HARMLESS: &[&str] = &[
-    "public",
-    "pub",
-    "gpg",
-    "pgp",
-    "gpgkey",
-    "gpgkeys",
-    "keyring",
-    "keyserver",
-    "fingerprint",
-    "no",
-    "allow",
-    "empty",
-    "disable",
-    "enable",
-    "require",
-    "skip",
-    "ignore",
-    "use",
-    "max",
-    "min",
-    "num",
-    "random",
-    "generate",
-    "release",
-    "apt",
-    "author",
-    "authors",
-    "foreign",
-    "primary",
-    "partition",
-    "sort",
-    "group",
+/// Words that make it a switch or a rule about secrets.
+const SWITCHES: &[&str] = &[
+    "no", "allow", "empty", "disable", "enable", "require", "skip", "ignore", "use", "max", "min",
+    "num", "generate",
+];
+/// Words that make a key public.
+const PUBLIC: &[&str] =
+    &["public", "pub", "gpg", "pgp", "gpgkey", "gpgkeys", "keyring", "keyserver", "fingerprint"];
+/// Words that make a bare `key` one of a table, a repository or a sort.
+const OF_KEYS: &[&str] = &["foreign", "primary", "partition", "sort", "group", "release", "apt"];
+/// Words that make a bare `token` a piece of text or a place in a list.
+const OF_TOKENS: &[&str] = &[
     "pad",
     "eos",
     "bos",
@@ -158,6 +136,16 @@ const HARMLESS: &[&str] = &[
     "cls",
     "special",
     "vocab",
+    "page",
+    "next",
+    "output",
+    "input",
+    "start",
+    "stop",
+    "continuation",
+    "image",
+    "video",
+    "audio",
 ];
 /// Names that are always something else.
 const NEVER: &[&str] = &["pwd", "oldpwd"];
@@ -182,37 +170,62 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
+/// Whether the name ends with what it promises. In source code, `token_requests` and
+/// `V1SecretKeySelector` are names of other things.
+pub fn ends_with_secret(name: &str) -> bool {
+    words(name).last().is_some_and(|last| class(last) >= NameClass::Key || last == "key")
+}
+
 /// What the name of a variable, key or option promises.
 pub fn class(name: &str) -> NameClass {
     let words = words(name);
     let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
     let ends = |list: &[&str]| words.last().is_some_and(|word| list.contains(&word.as_str()));
-    let whole = words.concat();
-    if NEVER.contains(&whole.as_str()) || has(HARMLESS) || ends(ABOUT) {
-        return NameClass::Plain;
-    }
     // `PGPASSWORD`, `HFTOKEN`: the last word swallowed its neighbour.
     let swallowed = |endings: &[&str]| {
         words.last().is_some_and(|word| endings.iter().any(|ending| word.ends_with(ending)))
     };
-    let qualified = words.windows(2).any(|pair| match pair {
-        [first, second] => second == "key" && KEY_QUALIFIERS.contains(&first.as_str()),
-        _ => false,
-    });
-    if has(PASSWORDS) || swallowed(&["password", "passwd", "passphrase"]) {
+    if NEVER.contains(&words.concat().as_str()) || has(SWITCHES) || ends(ABOUT) {
+        NameClass::Plain
+    } else if has(PASSWORDS) || swallowed(&["password", "passwd", "passphrase"]) {
         NameClass::Password
-    } else if qualified || has(KEYS) || swallowed(&["token", "secret", "apikey"]) {
+    } else if has(PUBLIC) {
+        NameClass::Plain
+    } else if has(KEYS) || is_qualified(&words) || swallowed(&["secret", "apikey"]) {
         NameClass::Key
-    } else if has(VAGUE) {
+    } else if swallowed(&["token"]) || has(&["token"]) {
+        if has(OF_TOKENS) { NameClass::Plain } else { NameClass::Key }
+    } else if has(VAGUE) && !has(OF_KEYS) {
         NameClass::Vague
     } else {
         NameClass::Plain
     }
 }
 
+/// Whether two words together are a secret one: `api key`, `github pat`.
+fn is_qualified(words: &[String]) -> bool {
+    words.windows(2).any(|pair| match pair {
+        [first, second] if second == "key" => KEY_QUALIFIERS.contains(&first.as_str()),
+        [first, second] if second == "pat" => FORGES.contains(&first.as_str()),
+        _ => false,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tells_endings_apart() {
+        for (name, expected) in [
+            ("api_key", true),
+            ("dbPassword", true),
+            ("token_requests", false),
+            ("V1SecretList", false),
+        ] {
+            assert_eq!(ends_with_secret(name), expected, "{name}");
+        }
+    }
 
     #[test]
     fn tells_names_apart() {
@@ -256,6 +269,12 @@ mod tests {
             ("DB_PASS", NameClass::Password),
             ("dbPassword", NameClass::Password),
             // Perhaps.
+            ("SORT_KEY", NameClass::Plain),
+            ("RELEASE_TOKEN", NameClass::Key),
+            ("IMAGE_REGISTRY_PASSWORD", NameClass::Password),
+            ("VIDEO_API_KEY", NameClass::Key),
+            ("HEX_PAT", NameClass::Plain),
+            ("next_page_token", NameClass::Plain),
             ("SERVICE_AUTH", NameClass::Vague),
             ("FERNET_KEY", NameClass::Vague),
         ];

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use aho_corasick::AhoCorasick;
+
 /// Extensions that are searched even when a NUL byte stands in the head: one byte must not hide
 /// a whole script.
 const TEXT_EXTENSIONS: &[&str] = &[
@@ -86,6 +88,25 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// The lines in which `keywords` hit, each once, with its offset. For expressions that are too
+/// slow to run over everything.
+pub fn lines_with<'a>(
+    text: &'a str,
+    keywords: &'a AhoCorasick,
+) -> impl Iterator<Item = (usize, &'a str)> {
+    let mut done = 0_usize;
+    keywords.find_iter(text).filter_map(move |hit| {
+        if hit.start() < done {
+            return None;
+        }
+        let start = text.get(..hit.start())?.rfind('\n').map_or(0, |at| at.saturating_add(1));
+        let rest = text.get(start..)?;
+        let line = rest.get(..rest.find('\n').unwrap_or(rest.len()))?;
+        done = start.saturating_add(line.len());
+        Some((start, line))
+    })
+}
+
 /// The text up to `most` bytes, cut at a character boundary.
 pub fn cut(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
@@ -120,6 +141,13 @@ mod tests {
     fn counts_lines() {
         let mut lines = Lines::of(b"a\nb\nc");
         assert_eq!([lines.at(0), lines.at(2), lines.at(4), lines.at(1)], [1, 2, 3, 3]);
+    }
+
+    #[test]
+    fn picks_lines() {
+        let keywords = AhoCorasick::new(["key"]).unwrap();
+        let lines: Vec<_> = lines_with("a\nkey key\nb\nmonkey", &keywords).collect();
+        assert_eq!(lines, [(2, "key key"), (12, "monkey")]);
     }
 
     #[test]

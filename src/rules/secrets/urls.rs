@@ -3,10 +3,11 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use aho_corasick::AhoCorasick;
+use regex::{Captures, Regex};
 
 use super::placeholders::{distinct, is_placeholder};
-use super::{Sighting, Strength};
+use super::{Sighting, Strength, text};
 
 /// Kind and title of a password in a URL.
 pub const KIND: (&str, &str) = ("url-password", "a password inside a URL");
@@ -24,23 +25,84 @@ static URL: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Passwords and tokens in the URLs of a text, at most `most`.
 pub fn find(text: &str, most: usize) -> Vec<Sighting> {
-    if !text.contains('@') {
-        return Vec::new();
-    }
-    URL.captures_iter(text)
-        .take(MAX_URLS)
-        .filter_map(|url| {
-            let user = url.get(2)?;
-            let host = url.get(4)?.as_str();
-            let (value, strength) = match url.get(3) {
-                Some(password) => (password, weigh(user.as_str(), password.as_str(), host)?),
-                None => (user, weigh_alone(user.as_str(), host)?),
-            };
-            Some(Sighting::new(KIND, value.start(), value.as_str().as_bytes(), strength))
+    text::lines_with(text, &MARK)
+        .filter(|(_, line)| line.contains('@'))
+        .flat_map(|(start, line)| {
+            URL.captures_iter(line).take(MAX_URLS).map(move |url| (start, url))
         })
+        .filter_map(|(start, url)| sighting(start, &url))
         .take(most)
         .collect()
 }
+
+fn sighting(start: usize, url: &Captures<'_>) -> Option<Sighting> {
+    let (scheme, user, host) = (url.get(1)?.as_str(), url.get(2)?, url.get(4)?.as_str());
+    let known = is_known_scheme(scheme);
+    let (value, strength) = match url.get(3) {
+        Some(_) if !known && !host.contains('.') => return None,
+        Some(password) => (password, weigh(user.as_str(), password.as_str(), host)?),
+        None if scheme.ends_with("http") || scheme.ends_with("https") => {
+            (user, weigh_alone(user.as_str(), host)?)
+        }
+        None => return None,
+    };
+    let strength = if known { strength } else { Strength::Weak };
+    let at = start.checked_add(value.start())?;
+    Some(Sighting::new(KIND, at, value.as_str().as_bytes(), strength))
+}
+
+/// Protocols in whose URLs passwords are passwords; `postgresql+psycopg2` counts as its start.
+fn is_known_scheme(scheme: &str) -> bool {
+    const KNOWN: &[&str] = &[
+        "http",
+        "https",
+        "ftp",
+        "ftps",
+        "sftp",
+        "ssh",
+        "git",
+        "svn",
+        "postgres",
+        "postgresql",
+        "mysql",
+        "mariadb",
+        "mongodb",
+        "redis",
+        "rediss",
+        "amqp",
+        "amqps",
+        "mssql",
+        "oracle",
+        "snowflake",
+        "clickhouse",
+        "kafka",
+        "ldap",
+        "ldaps",
+        "smtp",
+        "smtps",
+        "imap",
+        "imaps",
+        "cockroachdb",
+        "nats",
+        "mqtt",
+        "mqtts",
+        "s3",
+        "socks5",
+        "elasticsearch",
+        "neo4j",
+        "bolt",
+        "trino",
+        "redshift",
+        "hive",
+        "couchdb",
+    ];
+    let start = scheme.split('+').next().unwrap_or(scheme).to_ascii_lowercase();
+    KNOWN.contains(&start.as_str())
+}
+
+#[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
+static MARK: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(["://"]).expect("MARK compiles"));
 
 fn weigh(user: &str, password: &str, host: &str) -> Option<Strength> {
     let same = user.eq_ignore_ascii_case(password);
@@ -101,6 +163,9 @@ mod tests {
             ("postgresql://scott:tiger7@localhost/x", None),
             ("https://user:s3kr3tpw@proxy.example.com", None),
             ("https://user:${PASSWORD}@host.corp", None),
+            ("ssh://687fb701029421ae5549d998@ssh.hf.jobs", None),
+            ("models://scope:prefix9@databricks/x", None),
+            ("vendordb://ml:Winter2026@db.corp/x", Some(Strength::Weak)),
             ("ssh://git@github.com/x", None),
             ("https://pypi.org/simple", None),
             ("git+https://oauth2:$TOKEN@git.corp/x", None),

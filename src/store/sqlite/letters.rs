@@ -2,7 +2,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::super::caps::{LETTER_BODY_BYTES, REASON_BYTES, cut};
+use super::super::caps::{LETTER_BODY_BYTES, LIST_ROWS, REASON_BYTES, cut};
 use super::{DeadLetter, StoreError, micros, readable, timestamp};
 
 pub(super) async fn save(
@@ -39,7 +39,7 @@ pub(super) async fn newest(reader: &SqlitePool, limit: u32) -> Result<Vec<DeadLe
     let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
         "SELECT receiver, reason, body, at FROM dead_letters ORDER BY id DESC LIMIT ?",
     )
-    .bind(limit)
+    .bind(limit.min(LIST_ROWS))
     .fetch_all(reader)
     .await?;
     let letter = |(receiver, reason, body, at)| {

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use sqlx::SqlitePool;
 
+use super::super::caps::LIST_ROWS;
 use super::super::record::{pack, pack_bytes, unpack, unpack_bytes};
 use super::{StoreError, digest as parse_digest, micros, off_thread, readable, timestamp};
 use crate::model::{Digest, LayerFacts, Verdict};
@@ -142,7 +143,9 @@ pub(super) async fn log_verdict(
     at: Timestamp,
     cap: u32,
 ) -> Result<(), StoreError> {
-    let packed = pack(verdict)?;
+    // Thousands of findings are possible.
+    let whole = verdict.clone();
+    let packed = off_thread(move || pack(&whole)).await?;
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     sqlx::query(
         "INSERT INTO verdicts (source, decision, image, digest, policy, at, record)
@@ -164,7 +167,7 @@ pub(super) async fn log_verdict(
 pub(super) async fn verdicts(reader: &SqlitePool, limit: u32) -> Result<Vec<Verdict>, StoreError> {
     let rows: Vec<Vec<u8>> =
         sqlx::query_scalar("SELECT record FROM verdicts ORDER BY id DESC LIMIT ?")
-            .bind(limit)
+            .bind(limit.min(LIST_ROWS))
             .fetch_all(reader)
             .await?;
     let read = move || {
