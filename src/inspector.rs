@@ -14,6 +14,10 @@ mod reading;
 
 mod record;
 
+mod resolving;
+
+mod sharing;
+
 pub use record::Asker;
 
 use std::future::Future;
@@ -31,11 +35,12 @@ use self::flight::{Arrival, Flights, GRACE_BYTES, Landing, Ticket};
 use self::known::Known;
 use self::learned::{Learned, certainty};
 use self::reading::Reading;
+use self::resolving::Resolving;
 use crate::judge::Question;
 use crate::metrics::{LayerResult, Metrics, Phase};
-use crate::model::{Cause, Descriptor, Image, Reference, Undecided, Verdict};
-use crate::registry::{FetchError, SharedRegistry};
-use crate::resolve::{Resolved, resolve};
+use crate::model::{Cause, Descriptor, Image, Undecided, Verdict};
+use crate::registry::SharedRegistry;
+use crate::resolve::Resolved;
 use crate::scan::Limits;
 use crate::store::SharedStore;
 
@@ -82,6 +87,7 @@ struct Inner {
     parts: Parts,
     known: Known,
     flights: Flights,
+    resolving: Resolving,
     turns: Semaphore,
     tasks: TaskTracker,
     /// Parent of all flights' tokens.
@@ -96,7 +102,8 @@ impl Inspector {
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         let flights = Flights::new(stop.clone());
-        let inner = Inner { parts, known, flights, turns, tasks, stop };
+        let resolving = Resolving::default();
+        let inner = Inner { parts, known, flights, resolving, turns, tasks, stop };
         Self(Arc::new(inner), Arc::new(Unwatched))
     }
 
@@ -264,27 +271,6 @@ impl Inspector {
 }
 
 impl Inner {
-    async fn resolve(&self, question: &Question) -> Result<(Arc<Resolved>, u64), FetchError> {
-        let (reference, platforms) = (&question.reference, &question.policy.platforms);
-        let mut bytes_read = 0;
-        let digest = if let Some(digest) = reference.digest() {
-            digest.clone()
-        } else {
-            let manifest = self.parts.registry.manifest(reference).await?;
-            bytes_read += u64::try_from(manifest.bytes.len()).unwrap_or(0);
-            self.bind_tag(reference, &manifest.digest).await;
-            manifest.digest
-        };
-        if let Some(known) = self.known.image(&digest).await {
-            return Ok((known, bytes_read));
-        }
-        let resolved = resolve(&*self.parts.registry, &reference.at(&digest), platforms).await?;
-        let resolved = Arc::new(resolved);
-        bytes_read += resolved.bytes_read;
-        self.known.save_image(&resolved).await;
-        Ok((resolved, bytes_read))
-    }
-
     fn took(&self, phase: Phase, started: Instant) {
         let seconds = started.elapsed().as_secs_f64();
         self.parts.metrics.phase_seconds.with((phase,)).observe(seconds);
@@ -292,14 +278,6 @@ impl Inner {
 
     fn layer_was(&self, result: LayerResult) {
         self.parts.metrics.layers_total.with((result,)).inc();
-    }
-
-    async fn bind_tag(&self, reference: &Reference, digest: &crate::model::Digest) {
-        let Some(tag) = reference.tag() else { return };
-        let now = jiff::Timestamp::now();
-        if let Err(error) = self.parts.store.bind_tag(&reference.name(), tag, digest, now).await {
-            tracing::warn!(image.reference = %reference, %error, "tag binding cannot be kept");
-        }
     }
 }
 

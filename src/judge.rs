@@ -12,13 +12,16 @@ use crate::model::{
     Cause, Decision, Digest, Finding, Image, LayerFacts, Level, Reference, RuleId, Undecided,
     Verdict,
 };
-use crate::policy::{Applied, Exception, Mode, OnUndecided, Policy};
+use crate::policy::{Applied, Exception, Mode, Policy};
 use crate::rules::secrets::redact;
 use crate::rules::{RULES, Seen};
 
 /// Most findings one rule may report about one image; the rest is counted. A layer full of keys
 /// must not make an answer of megabytes.
 const MAX_FINDINGS_PER_RULE: usize = 100;
+
+/// Most characters shown of a text that is no reference.
+const MAX_SHOWN: usize = 300;
 
 /// Whom a verdict is for, and by which policy on which day.
 #[derive(Debug, Clone)]
@@ -95,11 +98,11 @@ impl Question {
 
     /// Whether the policy lets a cause pass, with a warning.
     pub fn lets_pass(&self, cause: Cause) -> bool {
-        self.mode() == Mode::Warn || self.policy.on_undecided(cause) == OnUndecided::Warn
+        self.policy.lets_pass(self.mode(), cause)
     }
 
     fn mode(&self) -> Mode {
-        self.policy.mode_for(&self.reference, self.namespace.as_deref())
+        self.policy.mode_for(&self.reference.name(), self.namespace.as_deref())
     }
 
     fn decide(&self, findings: &[Finding], undecided: &[Undecided]) -> Decision {
@@ -157,6 +160,29 @@ impl Question {
             false
         });
         waived.into_values().collect()
+    }
+}
+
+/// Decides about what somebody wrote in place of a reference.
+pub fn judge_unnamed(
+    written: &str,
+    namespace: Option<&str>,
+    policy: &Policy,
+    undecided: Undecided,
+) -> Verdict {
+    let passes = policy.lets_pass(policy.mode_for("", namespace), undecided.cause);
+    let decision = if passes { Decision::Allow } else { Decision::Undecided };
+    Verdict {
+        image: written.chars().take(MAX_SHOWN).collect(),
+        digest: None,
+        decision,
+        findings: Vec::new(),
+        undecided: vec![undecided],
+        exceptions: Vec::new(),
+        images: Vec::new(),
+        policy: policy.hash(),
+        complete: false,
+        stats: Stats::default(),
     }
 }
 

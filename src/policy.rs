@@ -37,7 +37,7 @@ pub enum OnUndecided {
 }
 
 /// Which platforms of an index are judged.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
 pub enum Platforms {
     /// Every one.
     #[default]
@@ -197,19 +197,19 @@ impl Policy {
         Digest::of(&canonical).short().to_owned()
     }
 
-    fn scope(&self, reference: &Reference, namespace: Option<&str>) -> Option<&Scope> {
-        let name = reference.name();
-        self.scopes.iter().find(|scope| scope.matches(&name, namespace))
+    fn scope(&self, name: &str, namespace: Option<&str>) -> Option<&Scope> {
+        self.scopes.iter().find(|scope| scope.matches(name, namespace))
     }
 
-    /// The mode for one subject.
-    pub fn mode_for(&self, reference: &Reference, namespace: Option<&str>) -> Mode {
-        self.scope(reference, namespace).and_then(|scope| scope.mode).unwrap_or(self.mode)
+    /// The mode for one subject: `registry/repository`, or nothing where a text is no reference
+    /// and so only scopes without repositories are for it.
+    pub fn mode_for(&self, name: &str, namespace: Option<&str>) -> Mode {
+        self.scope(name, namespace).and_then(|scope| scope.mode).unwrap_or(self.mode)
     }
 
     /// What applies to one subject, in the order of [`RULES`].
     pub fn applied(&self, reference: &Reference, namespace: Option<&str>) -> Vec<Applied> {
-        let scope = self.scope(reference, namespace);
+        let scope = self.scope(&reference.name(), namespace);
         RULES
             .iter()
             .map(|rule| {
@@ -226,6 +226,11 @@ impl Policy {
                 }
             })
             .collect()
+    }
+
+    /// Whether a cause passes, with a warning, in this mode.
+    pub fn lets_pass(&self, mode: Mode, cause: Cause) -> bool {
+        mode == Mode::Warn || self.on_undecided(cause) == OnUndecided::Warn
     }
 
     /// What an undecided cause does.
@@ -292,8 +297,8 @@ mod tests {
         assert_eq!(size("r.example.com/research/a", None), 3);
         assert_eq!(size("r.example.com/other", Some("research-x")), 3);
         let image = reference("r.example.com/research/a");
-        assert_eq!(policy.mode_for(&image, Some("research-x")), Mode::Warn);
-        assert_eq!(policy.mode_for(&image, None), Mode::Enforce);
+        assert_eq!(policy.mode_for(&image.name(), Some("research-x")), Mode::Warn);
+        assert_eq!(policy.mode_for(&image.name(), None), Mode::Enforce);
         assert_eq!(policy.applied(&image, Some("research-x"))[0].level, Level::Deny);
     }
 

@@ -1,7 +1,5 @@
 //! The command line as users run it: words, streams and exit codes.
 
-#![expect(clippy::unwrap_used, reason = "tests may panic, their helpers as well")]
-
 use assert_cmd::Command;
 
 const README: &str = include_str!("../README.md");

@@ -1,8 +1,14 @@
-//! Tests through the crate's public face: one binary, so it is linked once.
+//! All integration tests in one binary: it links once.
 
 #![expect(unreachable_pub, reason = "nothing is outside; `pub` marks what tests may use")]
 
 // `cfg(test)` lets clippy know the helpers in these modules for test code.
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod admission;
+
 #[cfg(test)]
 mod cli;
 
@@ -17,9 +23,6 @@ mod resolving;
 
 #[cfg(test)]
 mod store_contract;
-
-#[cfg(test)]
-mod support;
 
 #[cfg(test)]
 mod tls_reload;

@@ -1,5 +1,9 @@
 //! What the integration tests stand on.
 
+pub mod app;
 pub mod image;
-
 pub mod registry;
+pub mod reviews;
+pub mod samples;
+pub mod scrape;
+pub mod wait;

@@ -76,7 +76,8 @@ impl Learned {
             size = size.saturating_add(blob.size);
         }
         let detail = format!(
-            "time ran out with {layers} layers unread, {} of {} read; the work goes on, try again",
+            "time ran out with {} unread, {} of {} read",
+            crate::answer::count(layers, "layer"),
             crate::answer::size(read),
             crate::answer::size(size),
         );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::model::manifest::Manifest;
 use crate::model::{Descriptor, ImageConfig, Platform};
-use crate::policy::{Pattern, RulePolicy};
+use crate::policy::{OnUndecided, Pattern, RulePolicy, Scope};
 use crate::rules::unreadable_layer::{self, Defect};
 
 fn descriptor(size: u64) -> Descriptor {
@@ -147,4 +147,21 @@ fn a_flood_of_findings_is_counted() {
     let flood = at(250);
     assert_eq!(flood.len(), 101);
     assert_eq!(flood[100].message, "and 150 more findings of this rule");
+}
+
+#[test]
+fn what_is_no_reference_is_undecided_by_the_policy() {
+    let judge = |policy: &Policy, namespace| {
+        let undecided = Undecided::new(Cause::NotFound, "no reference");
+        judge_unnamed(&"x".repeat(1000), namespace, policy, undecided)
+    };
+    let mut policy = Policy::default();
+    let verdict = judge(&policy, None);
+    assert_eq!((verdict.decision, verdict.image.len()), (Decision::Undecided, 300));
+    let namespaces = vec![Pattern::parse("trial-*").unwrap()];
+    policy.scopes = vec![Scope { namespaces, mode: Some(Mode::Warn), ..Scope::default() }];
+    assert_eq!(judge(&policy, Some("ml")).decision, Decision::Undecided);
+    assert_eq!(judge(&policy, Some("trial-1")).decision, Decision::Allow);
+    policy.undecided = BTreeMap::from([(Cause::NotFound, OnUndecided::Warn)]);
+    assert_eq!(judge(&policy, Some("ml")).decision, Decision::Allow);
 }

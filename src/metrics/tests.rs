@@ -101,26 +101,27 @@ fn every_metric_has_help() {
     assert_eq!(named("# HELP "), types);
     insta::assert_snapshot!(
         types.iter().filter(|name| name.starts_with("plimsoll_")).cloned().collect::<Vec<_>>().join("\n"),
-        @"
-        plimsoll_config_reload_failures_total
-        plimsoll_decide_seconds
-        plimsoll_decisions_total
-        plimsoll_events_total
-        plimsoll_findings_total
-        plimsoll_http_requests_total
-        plimsoll_image_compressed_bytes
-        plimsoll_layers_total
-        plimsoll_phase_seconds
-        plimsoll_policy_info
-        plimsoll_queue_depth
-        plimsoll_queue_oldest_seconds
-        plimsoll_registry_bytes_total
-        plimsoll_registry_requests_total
-        plimsoll_scan_inflight
-        plimsoll_tls_not_after_seconds
-        plimsoll_tls_reload_failures_total
-        plimsoll_undecided_total
-        "
+        @r"
+    plimsoll_config_reload_failures_total
+    plimsoll_decide_seconds
+    plimsoll_decisions_total
+    plimsoll_events_total
+    plimsoll_findings_total
+    plimsoll_http_requests_total
+    plimsoll_image_compressed_bytes
+    plimsoll_layers_total
+    plimsoll_phase_seconds
+    plimsoll_policy_info
+    plimsoll_queue_depth
+    plimsoll_queue_oldest_seconds
+    plimsoll_registry_bytes_total
+    plimsoll_registry_requests_total
+    plimsoll_scan_inflight
+    plimsoll_tls_not_after_seconds
+    plimsoll_tls_reload_failures_total
+    plimsoll_undecided_total
+    plimsoll_unreadable_reviews_total
+    "
     );
     insta::assert_snapshot!(line(&text, "# HELP plimsoll_tls_reload"), @"# HELP plimsoll_tls_reload_failures_total Changed certificates that were refused; the last good one is still served.");
 }

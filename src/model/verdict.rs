@@ -221,22 +221,6 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The verdict on something that cannot even be asked about.
-    pub fn unanswerable(image: &str, undecided: Undecided, policy: &str) -> Self {
-        Self {
-            image: image.chars().take(300).collect(),
-            digest: None,
-            decision: Decision::Undecided,
-            findings: Vec::new(),
-            undecided: vec![undecided],
-            exceptions: Vec::new(),
-            images: Vec::new(),
-            policy: policy.to_owned(),
-            complete: false,
-            stats: Stats::default(),
-        }
-    }
-
     /// Findings of level deny.
     pub fn denials(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.level == super::Level::Deny)

@@ -16,7 +16,7 @@ use super::admission::{Ask, MAX_IMAGES, Review, ReviewError, Wanted};
 use super::{App, Refusal, read_body};
 use crate::answer::review::{self, Judged};
 use crate::inspector::Asker;
-use crate::judge::{Question, utc_day};
+use crate::judge::{Question, judge_unnamed, utc_day};
 use crate::metrics::Source;
 use crate::model::{Cause, Undecided, Verdict};
 
@@ -38,8 +38,7 @@ pub(super) async fn validate(
             Json(answer(&app, &asked, deadline).await).into_response()
         }
         Err(ReviewError::Unreadable { uid, detail }) => {
-            tracing::warn!(uid, detail, "review not understood");
-            Json(review::unreadable(&uid, &detail)).into_response()
+            Json(unreadable(&app, &uid, &detail)).into_response()
         }
         Err(error @ (ReviewError::Json(_) | ReviewError::Uid)) => {
             Refusal::new(StatusCode::BAD_REQUEST, error.to_string()).into_response()
@@ -55,7 +54,7 @@ async fn answer(app: &App, asked: &Review, deadline: Instant) -> serde_json::Val
         }
         Ask::TooMany(count) => {
             let detail = format!("an object may name {MAX_IMAGES} images, this names {count}");
-            return review::unreadable(&asked.uid, &detail);
+            return unreadable(app, &asked.uid, &detail);
         }
         Ask::Images(wanted) => wanted,
     };
@@ -69,31 +68,31 @@ async fn answer(app: &App, asked: &Review, deadline: Instant) -> serde_json::Val
     review::answer(&asked.uid, &judged)
 }
 
+/// Refuses what cannot be read, in the caller's protocol.
+fn unreadable(app: &App, uid: &str, detail: &str) -> serde_json::Value {
+    tracing::warn!(uid, detail, "review not understood");
+    app.metrics.unreadable_reviews_total.inc();
+    review::unreadable(uid, detail)
+}
+
 async fn judge(app: &App, asked: &Review, wanted: &Wanted, deadline: Instant) -> Judged {
+    let for_record =
+        Asker { source: Source::Admission, object: &asked.object, keep: !asked.dry_run };
     let verdict = match app.question(asked, wanted) {
-        Ok(question) => {
-            let for_record =
-                Asker { source: Source::Admission, object: &asked.object, keep: !asked.dry_run };
-            app.inspector.decide(&question, &for_record, Some(deadline)).await
-        }
-        Err(verdict) => *verdict,
+        Ok(question) => app.inspector.decide(&question, &for_record, Some(deadline)).await,
+        Err(verdict) => app.told(*verdict, &for_record),
     };
     Judged { places: wanted.places.clone(), verdict }
 }
 
 fn shed(app: &App, asked: &Review, wanted: &Wanted) -> Judged {
-    let undecided = Undecided::new(Cause::Overloaded, "too many reviews at once: try again");
+    let undecided = Undecided::new(Cause::Overloaded, "too many reviews at once");
     let verdict = match app.question(asked, wanted) {
-        Ok(question) => {
-            let verdict = question.judge(None, &[], vec![undecided]);
-            let for_record =
-                Asker { source: Source::Admission, object: &asked.object, keep: false };
-            app.inspector.tell(&verdict, &for_record);
-            verdict
-        }
+        Ok(question) => question.judge(None, &[], vec![undecided]),
         Err(verdict) => *verdict,
     };
-    Judged { places: wanted.places.clone(), verdict }
+    let for_record = Asker { source: Source::Admission, object: &asked.object, keep: false };
+    Judged { places: wanted.places.clone(), verdict: app.told(verdict, &for_record) }
 }
 
 impl App {
@@ -115,12 +114,19 @@ impl App {
             Ok(reference) => {
                 Ok(Question { reference, namespace, policy: Arc::clone(&live.policy), today })
             }
-            Err(error) => Err(Box::new(Verdict::unanswerable(
-                &wanted.image,
-                Undecided::new(Cause::NotFound, error.to_string()),
-                &live.policy.hash(),
-            ))),
+            Err(error) => {
+                let undecided = Undecided::new(Cause::NotFound, error.to_string());
+                let namespace = namespace.as_deref();
+                let verdict = judge_unnamed(&wanted.image, namespace, &live.policy, undecided);
+                Err(Box::new(verdict))
+            }
         }
+    }
+
+    /// A verdict that took no work, counted and logged like the others.
+    fn told(&self, verdict: Verdict, asker: &Asker<'_>) -> Verdict {
+        self.inspector.tell(&verdict, asker);
+        verdict
     }
 }
 

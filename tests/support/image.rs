@@ -94,7 +94,6 @@ impl LayerBuilder {
             Stored::Plain => (archive.clone(), ""),
         };
         Layer {
-            created_by: self.created_by.clone(),
             media_type: format!("application/vnd.oci.image.layer.v1.tar{suffix}"),
             diff_id: Digest::of(&archive),
             bytes,
@@ -112,7 +111,6 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 #[derive(Debug, Clone)]
 struct Layer {
-    created_by: String,
     media_type: String,
     diff_id: Digest,
     bytes: Vec<u8>,
@@ -195,7 +193,6 @@ impl ImageBuilder {
     #[must_use]
     pub fn raw_layer(mut self, created_by: &str, bytes: Vec<u8>) -> Self {
         let layer = Layer {
-            created_by: created_by.to_owned(),
             media_type: "application/vnd.oci.image.layer.v1.tar+gzip".into(),
             diff_id: Digest::of(b""),
             bytes,

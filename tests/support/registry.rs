@@ -15,6 +15,7 @@ use plimsoll::model::{Descriptor, Digest, Reference};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 pub use content::{descriptor, length};
 pub use faults::{Auth, Fault};
@@ -147,6 +148,13 @@ impl FakeRegistry {
     /// Misbehaves at the next `times` of them. Faults apply in the order they were added.
     pub fn fault_times(&self, part: &str, fault: Fault, times: u32) {
         self.state().faults.add(part, fault, times);
+    }
+
+    /// Holds every answer to such a request back until what is returned is cancelled.
+    pub fn hold(&self, part: &str) -> CancellationToken {
+        let released = CancellationToken::new();
+        self.fault(part, Fault::Until(released.clone()));
+        released
     }
 
     /// Wants authentication from now on.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 /// One way to misbehave.
 #[derive(Debug, Clone)]
 pub enum Fault {
@@ -13,6 +15,8 @@ pub enum Fault {
     Answer(u16, &'static str, String, String),
     /// Never answers.
     Hang,
+    /// Answers as it should, but not before this is cancelled.
+    Until(CancellationToken),
     /// Announces the whole body and breaks the connection after so many bytes of it.
     CutAfter(u64),
     /// Announces the whole body and falls silent after so many bytes of it.

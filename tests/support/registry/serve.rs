@@ -76,6 +76,9 @@ async fn answer(Shared(state): Shared<SharedState>, request: Request) -> Respons
         state.requests.push(seen.clone());
         state.faults.take(&seen.path)
     };
+    if let Some(Fault::Until(released)) = &fault {
+        released.cancelled().await;
+    }
     match fault {
         Some(Fault::Hang) => future::pending().await,
         Some(Fault::Status(code)) => status(code).into_response(),

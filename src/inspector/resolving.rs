@@ -1,0 +1,80 @@
+//! From a reference to images, as the engine does it: what is known is not fetched, what many
+//! ask for at once (the fifty pods of one rollout) is fetched once.
+
+use std::sync::Arc;
+
+use super::Inner;
+use super::sharing::Sharing;
+use crate::judge::Question;
+use crate::model::{Digest, Reference};
+use crate::policy::Platforms;
+use crate::registry::FetchError;
+use crate::resolve::{Resolved, resolve};
+
+/// A digest and the bytes it took to learn it.
+type Bound = Result<(Digest, u64), FetchError>;
+/// Images and the bytes it took to learn them.
+type Learned = Result<(Arc<Resolved>, u64), FetchError>;
+
+/// What is being resolved now: tags by reference, digests by reference and wanted platforms.
+#[derive(Default)]
+pub(super) struct Resolving {
+    tags: Sharing<Reference, Bound>,
+    images: Sharing<(Reference, Platforms), Learned>,
+}
+
+impl Inner {
+    /// The images of a subject, and the bytes that this caller's asking took.
+    pub(super) async fn resolve(self: &Arc<Self>, question: &Question) -> Learned {
+        let (digest, tag_bytes) = self.digest(&question.reference).await?;
+        let reference = question.reference.at(&digest);
+        let platforms = question.policy.platforms.clone();
+        let key = (reference.clone(), platforms.clone());
+        let inner = Arc::clone(self);
+        let learn = || async move { inner.images(&reference, &digest, &platforms).await };
+        let (learned, led) = self.resolving.images.answer(&key, learn).await;
+        let (resolved, bytes) = learned?;
+        Ok((resolved, tag_bytes + if led { bytes } else { 0 }))
+    }
+
+    /// What a reference names now.
+    async fn digest(self: &Arc<Self>, reference: &Reference) -> Bound {
+        if let Some(digest) = reference.digest() {
+            return Ok((digest.clone(), 0));
+        }
+        let (inner, tagged) = (Arc::clone(self), reference.clone());
+        let ask = || async move { inner.look_up_tag(&tagged).await };
+        let (bound, led) = self.resolving.tags.answer(reference, ask).await;
+        bound.map(|(digest, bytes)| (digest, if led { bytes } else { 0 }))
+    }
+
+    async fn look_up_tag(&self, reference: &Reference) -> Bound {
+        let manifest = self.parts.registry.manifest(reference).await?;
+        self.bind_tag(reference, &manifest.digest).await;
+        let bytes = u64::try_from(manifest.bytes.len()).unwrap_or(u64::MAX);
+        Ok((manifest.digest, bytes))
+    }
+
+    async fn images(
+        &self,
+        reference: &Reference,
+        digest: &Digest,
+        platforms: &Platforms,
+    ) -> Learned {
+        if let Some(known) = self.known.image(digest).await {
+            return Ok((known, 0));
+        }
+        let resolved = Arc::new(resolve(&*self.parts.registry, reference, platforms).await?);
+        self.known.save_image(&resolved).await;
+        let bytes = resolved.bytes_read;
+        Ok((resolved, bytes))
+    }
+
+    async fn bind_tag(&self, reference: &Reference, digest: &Digest) {
+        let Some(tag) = reference.tag() else { return };
+        let now = jiff::Timestamp::now();
+        if let Err(error) = self.parts.store.bind_tag(&reference.name(), tag, digest, now).await {
+            tracing::warn!(image.reference = %reference, %error, "tag binding cannot be kept");
+        }
+    }
+}
