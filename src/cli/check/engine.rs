@@ -119,7 +119,7 @@ async fn open_file() -> anyhow::Result<SharedStore> {
     Ok(Arc::new(SqliteStore::open(cache_file().context("no cache folder is known")?).await?))
 }
 
-/// `$XDG_CACHE_HOME/plimsoll/facts.db`, or what the system has for it.
+/// `$XDG_CACHE_HOME/plimsoll/facts.db`, by default in `~/.cache` (XDG base directories).
 fn cache_file() -> Option<PathBuf> {
-    Some(dirs::cache_dir()?.join("plimsoll").join("facts.db"))
+    Some(crate::folders::cache()?.join("plimsoll").join("facts.db"))
 }
