@@ -52,6 +52,11 @@ impl Known {
         Some(facts)
     }
 
+    /// Facts of a layer as far as this process has them in memory.
+    pub(super) fn remembered_layer(&self, digest: &Digest) -> Option<Arc<LayerFacts>> {
+        self.layers.get(digest)
+    }
+
     /// Keeps facts in memory, for those who ask next.
     pub(super) fn remember_layer(&self, facts: &Arc<LayerFacts>) {
         self.layers.insert(facts.digest.clone(), Arc::clone(facts));
