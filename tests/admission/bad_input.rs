@@ -7,7 +7,7 @@ use plimsoll::receive::MAX_BODY_BYTES;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
-use crate::support::registry::{Fault, FakeRegistry};
+use crate::support::registry::{FakeRegistry, Fault};
 use crate::support::reviews::{UID, pod};
 use crate::support::samples::{clean, publish};
 
@@ -82,7 +82,8 @@ async fn bodies_are_capped_at_8_mib() {
     let (status, text) = posted(&app, "/validate", padded(MAX_BODY_BYTES + 1)).await;
     insta::assert_snapshot!(format!("{status} {text}"), @r#"413 {"error":"body is larger than 8388608 bytes"}"#);
     // Far beyond the cap as well, when it is not said how much will come.
-    let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>([b' '; 65536].to_vec()));
+    let endless =
+        futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>([b' '; 65536].to_vec()));
     let endless = futures_util::StreamExt::take(endless, 1024);
     let response = app.post("/validate", reqwest::Body::wrap_stream(endless)).send().await;
     assert_eq!(response.map(|response| response.status().as_u16()).unwrap(), 413);
@@ -183,9 +184,8 @@ async fn registries_that_refuse_or_lie() {
         ("other", "registry-unreachable"),
         ("cut", "registry-unreachable"),
     ];
-    let ask = async |name: &str| {
-        app.validate(&pod(registry.reference(&format!("ml/{name}"), "1"))).await
-    };
+    let ask =
+        async |name: &str| app.validate(&pod(registry.reference(&format!("ml/{name}"), "1"))).await;
     let answers = futures_util::future::join_all(table.iter().map(|(name, _)| ask(name))).await;
     let mut told = String::new();
     for ((name, cause), answer) in table.into_iter().zip(answers) {

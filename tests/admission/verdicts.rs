@@ -148,8 +148,10 @@ async fn every_platform_of_an_index_is_judged() {
 async fn what_runs_nothing_new_is_allowed_without_a_look() {
     let registry = FakeRegistry::start().await;
     let app = TestApp::start(&registry, "").await;
-    let of = |image: &str| json!({"metadata": {"name": "app"}, "spec": {"containers": [
-        {"name": "main", "image": format!("{}/{image}", registry.host())}]}});
+    let of = |image: &str| {
+        json!({"metadata": {"name": "app"}, "spec": {"containers": [
+        {"name": "main", "image": format!("{}/{image}", registry.host())}]}})
+    };
     let mut deletion = review("", "Pod", "DELETE", &json!(null));
     deletion["request"]["oldObject"] = of("ml/app:1");
     let mut unchanged = review("", "Pod", "UPDATE", &of("ml/app:1"));

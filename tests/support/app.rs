@@ -39,8 +39,11 @@ impl Berth {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = make_certificates(&["localhost".into(), "127.0.0.1".into()]).unwrap();
-        let certificates =
-            [("ca.crt", &made.ca_cert_pem), ("tls.crt", &made.cert_pem), ("tls.key", &made.key_pem)];
+        let certificates = [
+            ("ca.crt", &made.ca_cert_pem),
+            ("tls.crt", &made.cert_pem),
+            ("tls.key", &made.key_pem),
+        ];
         for (name, pem) in certificates {
             std::fs::write(folder.path().join(name), pem).unwrap();
         }
