@@ -260,7 +260,8 @@ impl Inspector {
         blob: &Descriptor,
     ) -> (Ticket, Arrival) {
         let is_certain = certainty(question, images, blob);
-        self.0.flights.join(&blob.digest, &is_certain, |flight| {
+        let known = || self.0.known.remembered_layer(&blob.digest);
+        self.0.flights.join(&blob.digest, &is_certain, known, |flight| {
             let Self(inner, watcher) = self.clone();
             let (reference, blob) = (question.reference.clone(), blob.clone());
             self.0.tasks.spawn(async move {

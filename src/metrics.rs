@@ -116,7 +116,7 @@ metrics! {
         pub tls_not_after_seconds: IntGauge,
         /// HTTP requests by kind of path and status code.
         pub http_requests_total: Family<IntCounterVec, (Path, Code)>,
-        /// AdmissionReviews that were refused because they could not be read.
+        /// Admission reviews that were refused because they could not be read.
         pub unreadable_reviews_total: IntCounter,
     }
 }

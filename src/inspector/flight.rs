@@ -87,11 +87,14 @@ impl Flights {
         Self { flights: Mutex::default(), stop }
     }
 
-    /// Joins the reading of a layer; `start` begins it when nobody reads it yet.
+    /// Joins the reading of a layer; `start` begins it when nobody reads it yet. `known` tells
+    /// whether a flight has landed since the caller found nothing: without it, who looks just
+    /// before a landing and joins just after it would read the layer once more.
     pub(super) fn join(
         &self,
         digest: &Digest,
         is_certain: &IsCertain,
+        known: impl FnOnce() -> Option<Arc<LayerFacts>>,
         start: impl FnOnce(Arc<Flight>),
     ) -> (Ticket, Arrival) {
         let mut flights = lock(&self.flights);
@@ -99,6 +102,9 @@ impl Flights {
             && let Some(boarded) = flight.board(is_certain, false)
         {
             return boarded;
+        }
+        if let Some(facts) = known() {
+            return Flight::over(facts);
         }
         let flight = Arc::new(Flight { cancel: self.stop.child_token(), ..Flight::default() });
         let boarded = flight.board(is_certain, true).unwrap_or_else(|| flight.given_up());
@@ -141,6 +147,16 @@ impl Flight {
         state.passengers.push(Passenger { id, test, is_certain, landing: sender });
         self.settle(&mut state);
         Some((Ticket { flight: Arc::clone(self), id, led }, landing))
+    }
+
+    /// A place in a flight that has landed.
+    fn over(facts: Arc<LayerFacts>) -> (Ticket, Arrival) {
+        let (sender, landing) = oneshot::channel();
+        // The receiver is right here.
+        let _ = sender.send(Landing::Whole(facts));
+        let flight = Self::default();
+        lock(&flight.state).landed = true;
+        (Ticket { flight: Arc::new(flight), id: 0, led: false }, landing)
     }
 
     fn given_up(self: &Arc<Self>) -> (Ticket, Arrival) {
@@ -215,7 +231,8 @@ mod tests {
     impl Started {
         #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
         fn join(&self, flights: &Flights, is_certain: IsCertain) -> (Ticket, Arrival) {
-            flights.join(&Digest::of(b"layer"), &is_certain, |flight| lock(&self.0).push(flight))
+            let start = |flight| lock(&self.0).push(flight);
+            flights.join(&Digest::of(b"layer"), &is_certain, || None, start)
         }
 
         fn last(&self) -> Arc<Flight> {
@@ -243,6 +260,17 @@ mod tests {
         assert!(matches!(second.await, Ok(Landing::Whole(_))));
         started.join(&flights, certain_of("never"));
         assert_eq!(started.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_landed_in_between_is_not_read_again() {
+        let (flights, started) = setup();
+        let digest = Digest::of(b"layer");
+        let facts = Arc::new(LayerFacts::empty(digest.clone(), 1));
+        let start = |flight| lock(&started.0).push(flight);
+        let (ticket, arrival) = flights.join(&digest, &certain_of("never"), || Some(facts), start);
+        assert!(matches!(arrival.await, Ok(Landing::Whole(_))));
+        assert_eq!((ticket.led, started.count()), (false, 0));
     }
 
     #[tokio::test]

@@ -52,7 +52,7 @@ impl Known {
         Some(facts)
     }
 
-    /// Facts of a layer that are in memory.
+    /// Facts of a layer as far as this process has them in memory.
     pub(super) fn remembered_layer(&self, digest: &Digest) -> Option<Arc<LayerFacts>> {
         self.layers.get(digest)
     }

@@ -30,10 +30,6 @@ impl Inner {
     /// Reads one layer for all who wait, and keeps what was learned.
     pub(super) async fn fly(&self, reading: &Reading) {
         let Reading { blob, flight, .. } = reading;
-        // An earlier flight may have landed between the caller's look-up and its boarding.
-        if let Some(facts) = self.known.remembered_layer(&blob.digest) {
-            return self.flights.land(&blob.digest, flight, Some(&Landing::Whole(facts)));
-        }
         let Some((landing, is_lasting)) = self.landing(reading).await else {
             return self.flights.land(&blob.digest, flight, None);
         };

@@ -33,7 +33,7 @@ async fn the_answer_comes_before_the_timeout_and_the_work_goes_on() {
     let message = answer["status"]["message"].as_str().unwrap().replace(&registry.host(), "HOST");
     insta::assert_snapshot!(message, @r"
     spec.containers[0]: HOST/ml/app:1 could not be checked:
-    - deadline: time ran out with 2 layers unread, 0 B of 21.0 KiB read; the work goes on, try again (hint: try again: the scan goes on, and what was read is remembered)
+    - deadline: time ran out with 2 layers unread, 0 B of 21.0 KiB read (hint: try again: the scan goes on, and what was read is remembered)
     ");
     let metrics = app.metrics().await;
     assert_eq!(metrics.undecided("deadline"), 1.0);
@@ -91,7 +91,7 @@ async fn reviews_beyond_the_cap_are_shed_at_once() {
     let message = shed["status"]["message"].as_str().unwrap().replace(&registry.host(), "HOST");
     insta::assert_snapshot!(message, @r"
     spec.containers[0]: HOST/ml/other:1 could not be checked:
-    - overloaded: too many reviews at once: try again (hint: try again later, or raise the limits under `scan` and `admission`)
+    - overloaded: too many reviews at once (hint: try again later, or raise the limits under `scan` and `admission`)
     ");
     assert_eq!(registry.requests_to("/ml/other/").len(), 0);
     assert_eq!(app.metrics().await.undecided("overloaded"), 1.0);
