@@ -143,7 +143,9 @@ impl Inspector {
         let question = question.clone();
         let task = self.0.tasks.spawn(async move {
             let started = Instant::now();
-            let resolved = inner.resolve(&question).await;
+            let resolved = inner.stop.run_until_cancelled(inner.resolve(&question)).await;
+            let resolved =
+                resolved.unwrap_or_else(|| Err(FetchError::Unreachable("stopped".into())));
             inner.took(Phase::Resolve, started);
             resolved
         });
@@ -339,7 +341,10 @@ impl Inner {
         flight: &Arc<Flight>,
     ) -> Result<LayerFacts, ReadError> {
         let started = Instant::now();
-        let stream = self.parts.registry.blob(reference, blob).await.map_err(ReadError::Fetch)?;
+        let opened = self.parts.registry.blob(reference, blob);
+        // A registry that does not even begin to answer must not hold up the end.
+        let opened = flight.cancel.run_until_cancelled(opened).await.ok_or(ReadError::Stopped)?;
+        let stream = opened.map_err(ReadError::Fetch)?;
         self.took(Phase::Fetch, started);
         let (counting, telling) = (Arc::clone(flight), Arc::clone(flight));
         let stream = stream.inspect(move |chunk| {
