@@ -10,6 +10,8 @@ mod learned;
 
 mod pipeline;
 
+mod reading;
+
 mod record;
 
 mod resolving;
@@ -29,17 +31,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::flight::{Arrival, Flight, Flights, GRACE_BYTES, Landing, Ticket};
+use self::flight::{Arrival, Flights, GRACE_BYTES, Landing, Ticket};
 use self::known::Known;
 use self::learned::{Learned, certainty};
-use self::pipeline::{ReadError, read_layer};
+use self::reading::Reading;
 use self::resolving::Resolving;
 use crate::judge::Question;
 use crate::metrics::{LayerResult, Metrics, Phase};
-use crate::model::{Cause, Descriptor, Image, LayerFacts, Reference, Undecided, Verdict};
+use crate::model::{Cause, Descriptor, Image, Undecided, Verdict};
 use crate::registry::{FetchError, SharedRegistry};
 use crate::resolve::Resolved;
-use crate::rules::unreadable_layer::{self, Defect};
 use crate::scan::Limits;
 use crate::store::SharedStore;
 
@@ -69,6 +70,8 @@ pub trait Watcher: Send + Sync {
     fn layers_expected(&self, layers: u64, bytes: u64);
     /// One of them is done with.
     fn layer_done(&self);
+    /// Stored bytes of a layer arrived.
+    fn bytes(&self, count: u64);
 }
 
 /// Watches nothing.
@@ -77,6 +80,7 @@ struct Unwatched;
 impl Watcher for Unwatched {
     fn layers_expected(&self, _layers: u64, _bytes: u64) {}
     fn layer_done(&self) {}
+    fn bytes(&self, _count: u64) {}
 }
 
 struct Inner {
@@ -260,9 +264,11 @@ impl Inspector {
         let is_certain = certainty(question, images, blob);
         let known = || self.0.known.remembered_layer(&blob.digest);
         self.0.flights.join(&blob.digest, &is_certain, known, |flight| {
-            let inner = Arc::clone(&self.0);
+            let Self(inner, watcher) = self.clone();
             let (reference, blob) = (question.reference.clone(), blob.clone());
-            self.0.tasks.spawn(async move { inner.fly(&reference, &blob, &flight).await });
+            self.0.tasks.spawn(async move {
+                inner.fly(&Reading { reference, blob, flight, watcher }).await;
+            });
         })
     }
 }
@@ -275,85 +281,6 @@ impl Inner {
 
     fn layer_was(&self, result: LayerResult) {
         self.parts.metrics.layers_total.with((result,)).inc();
-    }
-
-    /// Reads one layer for all who wait, and keeps what was learned.
-    async fn fly(&self, reference: &Reference, blob: &Descriptor, flight: &Arc<Flight>) {
-        let Some((landing, is_lasting)) = self.landing(reference, blob, flight).await else {
-            return self.flights.land(&blob.digest, flight, None);
-        };
-        let lasting = match &landing {
-            Landing::Whole(facts) if is_lasting => Some(Arc::clone(facts)),
-            Landing::Whole(_) | Landing::Certain(_) | Landing::Failed(_) => None,
-        };
-        let result = if lasting.is_some() { LayerResult::Scanned } else { LayerResult::Failed };
-        self.layer_was(result);
-        // In memory before the flight leaves the list, so that nobody starts a second one.
-        if let Some(facts) = &lasting {
-            self.known.remember_layer(facts);
-        }
-        self.flights.land(&blob.digest, flight, Some(&landing));
-        if let Some(facts) = lasting {
-            self.known.save_layer(&facts).await;
-        }
-    }
-
-    /// How the reading of one layer ends, and whether it is true for good. `None` when nobody
-    /// wanted to know any more.
-    async fn landing(
-        &self,
-        reference: &Reference,
-        blob: &Descriptor,
-        flight: &Arc<Flight>,
-    ) -> Option<(Landing, bool)> {
-        let turn = tokio::select! {
-            () = flight.cancel.cancelled() => return None,
-            turn = self.turns.acquire() => turn,
-        };
-        self.parts.metrics.scan_inflight.inc();
-        let started = Instant::now();
-        let read =
-            tokio::time::timeout(self.parts.layer_timeout, self.read(reference, blob, flight));
-        let outcome = read.await;
-        self.parts.metrics.scan_inflight.dec();
-        self.took(Phase::Scan, started);
-        drop(turn);
-        match outcome {
-            Ok(Ok(facts)) => Some((Landing::Whole(Arc::new(facts)), true)),
-            Ok(Err(ReadError::Stopped)) => None,
-            // The registry holds something else under that digest: no runtime can pull it.
-            Ok(Err(ReadError::Fetch(FetchError::Mismatch(detail)))) => {
-                Some((Landing::Whole(Arc::new(mismatched(blob, &detail))), false))
-            }
-            Ok(Err(ReadError::Fetch(error))) => Some((Landing::Failed(error.into()), false)),
-            Err(_) => {
-                flight.cancel.cancel();
-                let detail = format!("a layer took too long to read: {}", blob.digest);
-                Some((Landing::Failed(Undecided::new(Cause::Deadline, detail)), false))
-            }
-        }
-    }
-
-    async fn read(
-        &self,
-        reference: &Reference,
-        blob: &Descriptor,
-        flight: &Arc<Flight>,
-    ) -> Result<LayerFacts, ReadError> {
-        let started = Instant::now();
-        let opened = self.parts.registry.blob(reference, blob);
-        // A registry that does not even begin to answer must not hold up the end.
-        let opened = flight.cancel.run_until_cancelled(opened).await.ok_or(ReadError::Stopped)?;
-        let stream = opened.map_err(ReadError::Fetch)?;
-        self.took(Phase::Fetch, started);
-        let (counting, telling) = (Arc::clone(flight), Arc::clone(flight));
-        let stream = stream.inspect(move |chunk| {
-            let count = chunk.as_ref().map_or(0, bytes::Bytes::len);
-            counting.took(u64::try_from(count).unwrap_or(0));
-        });
-        let on_facts = Box::new(move |facts: &[_], known| telling.tell(facts, known));
-        let limits = self.parts.limits.clone();
-        read_layer(stream.boxed(), blob.clone(), limits, on_facts, flight.cancel.clone()).await
     }
 }
 
@@ -378,14 +305,6 @@ async fn arrive(
 ) -> (Descriptor, Ticket, Option<Landing>) {
     let landing = arrival.await.ok();
     (blob, ticket, landing)
-}
-
-/// Facts of a layer whose stored bytes are not what its digest promises.
-fn mismatched(blob: &Descriptor, detail: &str) -> LayerFacts {
-    let mut facts = LayerFacts::empty(blob.digest.clone(), blob.size);
-    facts.facts.push(unreadable_layer::defect(Defect::DigestMismatch, detail));
-    facts.whole = true;
-    facts
 }
 
 /// Awaits until a deadline; `None` when it passed first.

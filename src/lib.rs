@@ -45,3 +45,5 @@ pub mod config;
 pub mod serve;
 
 pub mod cli;
+
+mod folders;

@@ -16,6 +16,8 @@ pub const MAX_WARNINGS: usize = 10;
 const MAX_FINDINGS: usize = 3;
 /// Room for the line that says how many more there are.
 const LAST_LINE_BYTES: usize = 80;
+/// Longest complaint and longest remedy, in characters.
+const MAX_PART_CHARS: usize = 280;
 /// Most causes that a message names.
 const MAX_CAUSES: usize = 2;
 
@@ -101,7 +103,7 @@ fn denial(image: &str, verdict: &Verdict) -> String {
 
 fn complaint(group: &Group<'_>, verdict: &Verdict) -> String {
     let finding = group.finding;
-    let message = line(&finding.message, 200);
+    let message = line(&finding.message, MAX_PART_CHARS);
     let places = match place::of(finding, 60) {
         places if places.is_empty() => String::new(),
         places => format!(", {}", line(&places.join(", "), 240)),
@@ -109,7 +111,7 @@ fn complaint(group: &Group<'_>, verdict: &Verdict) -> String {
     let platforms = group.on_platforms(verdict);
     let fix = match finding.fix.as_str() {
         "" => String::new(),
-        fix => format!("\n  fix: {}", line(fix, 200)),
+        fix => format!("\n  fix: {}", line(fix, MAX_PART_CHARS)),
     };
     format!("\n- {}: {message}{places}{platforms}{fix}", finding.rule)
 }

@@ -99,7 +99,7 @@ pub fn configured(check: &Check) -> Result<Config, ConfigError> {
 fn docker_config() -> Option<PathBuf> {
     let folder = std::env::var_os("DOCKER_CONFIG")
         .map(PathBuf::from)
-        .or_else(|| dirs::home_dir().map(|home| home.join(".docker")))?;
+        .or_else(|| std::env::home_dir().map(|home| home.join(".docker")))?;
     Some(folder.join("config.json")).filter(|file| file.is_file())
 }
 

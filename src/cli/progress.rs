@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::answer::plain;
-use crate::registry::FetchObserver;
+use crate::inspector::Watcher;
 
 /// How often bars are redrawn when nothing arrives, so that a stalled registry is seen to stall.
 const TICK: Duration = Duration::from_millis(100);
@@ -87,7 +87,7 @@ impl Progress {
     }
 }
 
-impl crate::inspector::Watcher for Progress {
+impl Watcher for Progress {
     fn layers_expected(&self, layers: u64, bytes: u64) {
         Self::layers_expected(self, layers, bytes);
     }
@@ -95,10 +95,6 @@ impl crate::inspector::Watcher for Progress {
     fn layer_done(&self) {
         Self::layer_done(self);
     }
-}
-
-impl FetchObserver for Progress {
-    fn response(&self, _code: Option<u16>) {}
 
     fn bytes(&self, count: u64) {
         self.bytes.fetch_add(count, Ordering::Relaxed);

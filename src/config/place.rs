@@ -63,7 +63,7 @@ fn default_data_dir() -> PathBuf {
     if may_write(&system) {
         return system;
     }
-    dirs::data_dir().map_or(system, |folder| folder.join("plimsoll"))
+    crate::folders::data().map_or(system, |folder| folder.join("plimsoll"))
 }
 
 fn may_write(folder: &Path) -> bool {

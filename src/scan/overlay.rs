@@ -80,3 +80,76 @@ fn ancestry(path: &str) -> impl Iterator<Item = &str> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Digest, Fact, Image, LayerFacts, RuleId};
+
+    /// Layers of `(kind, path)` entries; every path asked about gets a fact in layer 0.
+    fn fates(layers: &[&[(EntryKind, &str)]], asked: &[&str]) -> Vec<Fate> {
+        let mut facts: Vec<LayerFacts> = layers
+            .iter()
+            .enumerate()
+            .map(|(index, entries)| {
+                let digest = Digest::of(index.to_string().as_bytes());
+                let mut facts = LayerFacts { whole: true, ..LayerFacts::empty(digest, 1) };
+                for (kind, path) in *entries {
+                    facts.listing.push(path, *kind, 0);
+                }
+                facts
+            })
+            .collect();
+        for path in asked {
+            facts[0].facts.push(Fact::new(RuleId::new("x"), "x", path, 1));
+        }
+        let blobs: Vec<_> = facts
+            .iter()
+            .map(|facts| serde_json::json!({"digest": facts.digest, "size": 1}))
+            .collect();
+        let image: Image = serde_json::from_value(serde_json::json!({
+            "platform": {}, "digest": Digest::of(b"i"),
+            "manifest": {"config": blobs[0], "layers": blobs},
+            "config": crate::model::ImageConfig::default(),
+        }))
+        .unwrap();
+        let facts: Vec<_> = facts.iter().map(Some).collect();
+        let seen = Seen::new(&image, &facts);
+        asked.iter().map(|path| seen.fate(0, path)).collect()
+    }
+
+    #[test]
+    fn later_layers_delete_and_overwrite() {
+        use EntryKind::{Directory, File, HardLink, Opaque, Symlink, Whiteout};
+        let (deleted, overwritten) = (Fate::Deleted { by: 1 }, Fate::Overwritten { by: 1 });
+        let table: [(&[(EntryKind, &str)], Fate); 14] = [
+            (&[], Fate::Visible),
+            (&[(Whiteout, "a/b/c")], deleted),
+            (&[(Whiteout, "a/b")], deleted),
+            (&[(Whiteout, "a")], deleted),
+            (&[(Whiteout, "a/b/cc")], Fate::Visible),
+            (&[(Whiteout, "a/b/c/d")], Fate::Visible),
+            (&[(Opaque, "a/b")], deleted),
+            (&[(Opaque, "")], deleted),
+            (&[(Opaque, "a/b/c")], Fate::Visible),
+            (&[(File, "a/b/c")], overwritten),
+            (&[(Symlink, "a/b")], overwritten),
+            (&[(HardLink, "a/b/c")], overwritten),
+            (&[(Directory, "a/b"), (Directory, "a")], Fate::Visible),
+            (&[(Directory, "a/b/c")], overwritten),
+        ];
+        for (above, expected) in table {
+            let fate = fates(&[&[(File, "a/b/c")], above], &["a/b/c"]);
+            assert_eq!(fate, [expected], "{above:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_layer_above_counts_and_those_below_do_not() {
+        use EntryKind::{File, Whiteout};
+        let layers: [&[(EntryKind, &str)]; 3] =
+            [&[(Whiteout, "a"), (File, "a")], &[(File, "a")], &[(Whiteout, "a")]];
+        assert_eq!(fates(&layers, &["a"]), [Fate::Overwritten { by: 1 }]);
+        assert_eq!(fates(&layers[..1], &["a", "b"]), [Fate::Visible, Fate::Visible]);
+    }
+}

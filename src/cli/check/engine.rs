@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::model::{Reference, Undecided, Verdict};
 use crate::policy::Policy;
 use crate::registry::source::Source;
-use crate::registry::{FetchObserver, SharedRegistry};
+use crate::registry::{FetchObserver, SharedRegistry, Unobserved};
 use crate::serve::parts;
 use crate::store::SharedStore;
 use crate::store::memory::MemoryStore;
@@ -44,7 +44,7 @@ impl Engine {
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new());
         let store = open_cache(check.no_cache).await;
-        let observer: Arc<dyn FetchObserver> = progress.clone();
+        let observer: Arc<dyn FetchObserver> = Arc::new(Unobserved);
         let client = parts::registry_client(&config, &parts::hosts(&config), &observer)?;
         let policy = Arc::new(config.policy.clone());
         let progress = Arc::clone(progress);
@@ -119,7 +119,7 @@ async fn open_file() -> anyhow::Result<SharedStore> {
     Ok(Arc::new(SqliteStore::open(cache_file().context("no cache folder is known")?).await?))
 }
 
-/// `$XDG_CACHE_HOME/plimsoll/facts.db`, or what the system has for it.
+/// `$XDG_CACHE_HOME/plimsoll/facts.db`, by default in `~/.cache` (XDG base directories).
 fn cache_file() -> Option<PathBuf> {
-    Some(dirs::cache_dir()?.join("plimsoll").join("facts.db"))
+    Some(crate::folders::cache()?.join("plimsoll").join("facts.db"))
 }
