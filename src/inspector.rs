@@ -39,7 +39,7 @@ use self::resolving::Resolving;
 use crate::judge::Question;
 use crate::metrics::{LayerResult, Metrics, Phase};
 use crate::model::{Cause, Descriptor, Image, Undecided, Verdict};
-use crate::registry::SharedRegistry;
+use crate::registry::{FetchError, SharedRegistry};
 use crate::resolve::Resolved;
 use crate::scan::Limits;
 use crate::store::SharedStore;
@@ -147,7 +147,9 @@ impl Inspector {
         let question = question.clone();
         let task = self.0.tasks.spawn(async move {
             let started = Instant::now();
-            let resolved = inner.resolve(&question).await;
+            let resolved = inner.stop.run_until_cancelled(inner.resolve(&question)).await;
+            let resolved =
+                resolved.unwrap_or_else(|| Err(FetchError::Unreachable("stopped".into())));
             inner.took(Phase::Resolve, started);
             resolved
         });

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::inspector::Asker;
 use crate::judge::{Question, utc_day};
-use crate::metrics::Source;
+use crate::metrics::{Configured, EventOutcome, Source};
 use crate::model::{Reference, Verdict};
 use crate::receive::App;
 use crate::store::{Job, StoreError};
@@ -129,7 +129,10 @@ async fn bury(app: &App, job: &Job, reason: &str) -> Result<(), StoreError> {
         attempts = job.attempt,
         "push given up"
     );
-    app.store.bury(job.id, reason, Timestamp::now()).await
+    app.store.bury(job.id, reason, Timestamp::now()).await?;
+    let receiver = Configured::new(new.receiver.as_str());
+    app.metrics.events_total.with((receiver, EventOutcome::DeadLetter)).inc();
+    Ok(())
 }
 
 /// Doubles with each attempt, with jitter, so that a registry that comes back is not met by all

@@ -13,6 +13,9 @@ mod admission;
 mod cli;
 
 #[cfg(test)]
+mod events;
+
+#[cfg(test)]
 mod local_images;
 
 #[cfg(test)]

@@ -87,10 +87,14 @@ impl Known {
         Some(image)
     }
 
-    /// Keeps an image or index.
-    pub(super) async fn save_image(&self, image: &Arc<Resolved>) {
+    /// Keeps an image or index in memory, for those who ask next.
+    pub(super) fn remember_image(&self, image: &Arc<Resolved>) {
         self.images.insert(image.digest.clone(), Arc::clone(image));
-        let saved = match serde_json::to_vec(&**image) {
+    }
+
+    /// Keeps an image or index for good.
+    pub(super) async fn save_image(&self, image: &Resolved) {
+        let saved = match serde_json::to_vec(image) {
             Ok(json) => self.store.save_image(&image.digest, &json).await,
             Err(error) => Err(crate::store::StoreError::Damaged(error.to_string())),
         };

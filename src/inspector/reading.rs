@@ -82,7 +82,10 @@ impl Inner {
     async fn read(&self, reading: &Reading) -> Result<LayerFacts, ReadError> {
         let Reading { reference, blob, flight, watcher } = reading;
         let started = Instant::now();
-        let stream = self.parts.registry.blob(reference, blob).await.map_err(ReadError::Fetch)?;
+        let opened = self.parts.registry.blob(reference, blob);
+        // A registry that does not even begin to answer must not hold up the end.
+        let opened = flight.cancel.run_until_cancelled(opened).await.ok_or(ReadError::Stopped)?;
+        let stream = opened.map_err(ReadError::Fetch)?;
         self.took(Phase::Fetch, started);
         let (counting, telling) = (Arc::clone(flight), Arc::clone(flight));
         let watcher = Arc::clone(watcher);

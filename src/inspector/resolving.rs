@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Inner;
 use super::sharing::Sharing;
 use crate::judge::Question;
@@ -50,13 +52,13 @@ impl Inner {
 
     async fn look_up_tag(&self, reference: &Reference) -> Bound {
         let manifest = self.parts.registry.manifest(reference).await?;
-        self.bind_tag(reference, &manifest.digest).await;
+        self.bind_tag(reference, &manifest.digest);
         let bytes = u64::try_from(manifest.bytes.len()).unwrap_or(u64::MAX);
         Ok((manifest.digest, bytes))
     }
 
     async fn images(
-        &self,
+        self: &Arc<Self>,
         reference: &Reference,
         digest: &Digest,
         platforms: &Platforms,
@@ -65,16 +67,22 @@ impl Inner {
             return Ok((known, 0));
         }
         let resolved = Arc::new(resolve(&*self.parts.registry, reference, platforms).await?);
-        self.known.save_image(&resolved).await;
+        self.known.remember_image(&resolved);
+        let (inner, kept) = (Arc::clone(self), Arc::clone(&resolved));
+        self.tasks.spawn(async move { inner.known.save_image(&kept).await });
         let bytes = resolved.bytes_read;
         Ok((resolved, bytes))
     }
 
-    async fn bind_tag(&self, reference: &Reference, digest: &Digest) {
+    /// Writes down what a tag names. Nobody waits for it: a store that hangs costs no answer.
+    fn bind_tag(&self, reference: &Reference, digest: &Digest) {
         let Some(tag) = reference.tag() else { return };
-        let now = jiff::Timestamp::now();
-        if let Err(error) = self.parts.store.bind_tag(&reference.name(), tag, digest, now).await {
-            tracing::warn!(image.reference = %reference, %error, "tag binding cannot be kept");
-        }
+        let (name, tag, digest) = (reference.name(), tag.to_owned(), digest.clone());
+        let (store, at) = (Arc::clone(&self.parts.store), Timestamp::now());
+        self.tasks.spawn(async move {
+            if let Err(error) = store.bind_tag(&name, &tag, &digest, at).await {
+                tracing::warn!(name, tag, %error, "tag binding cannot be kept");
+            }
+        });
     }
 }

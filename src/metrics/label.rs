@@ -103,7 +103,8 @@ labels! {
         Duplicate = "duplicate",
         /// It is about nothing that has to be judged.
         Ignored = "ignored",
-        /// It could not be understood and was kept as a dead letter.
+        /// It was kept as a dead letter: at once, because it could not be understood, or after it
+        /// had been queued, because its image could not be judged.
         DeadLetter = "dead-letter",
         /// Its sender did not show the right credentials.
         Unauthorized = "unauthorized",

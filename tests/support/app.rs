@@ -64,6 +64,18 @@ impl Berth {
         format!("https://{}", self.webhook.local_addr().unwrap())
     }
 
+    /// Takes the store that a server before left in its folder.
+    pub fn take_store(&self, other: &Path) {
+        for entry in std::fs::read_dir(other).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name();
+            // The write-ahead log belongs to it.
+            if name.to_str().unwrap().starts_with("plimsoll.db") {
+                std::fs::copy(entry.path(), self.path().join(name)).unwrap();
+            }
+        }
+    }
+
     /// Starts with this configuration; certificate and store are added to it.
     pub async fn start(self, config: &str) -> TestApp {
         let text = format!("{}\n{config}", own_keys());
@@ -136,6 +148,11 @@ impl TestApp {
     pub async fn start(registry: &FakeRegistry, more: &str) -> Self {
         let config = format!("{}\n{more}", usual(&registry.host()));
         Berth::new().await.start(&config).await
+    }
+
+    /// `https://` and where reviews and events go.
+    pub fn webhook(&self) -> &str {
+        &self.webhook
     }
 
     /// The folder of configuration and store.

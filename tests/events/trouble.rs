@@ -1,0 +1,149 @@
+//! Registries and stores that fail: nothing that was accepted is lost, nothing is kept for ever.
+
+use plimsoll::model::Decision;
+use plimsoll::store::Store as _;
+use plimsoll::store::sqlite::SqliteStore;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Executor as _};
+use tokio::net::TcpStream;
+
+use crate::support::app::{Berth, TestApp, push_event, usual};
+use crate::support::registry::{FakeRegistry, Fault};
+use crate::support::reviews::pod;
+use crate::support::samples::{clean, publish};
+use crate::support::wait::wait_for;
+
+#[tokio::test]
+async fn a_registry_that_fails_for_a_while_is_asked_again() {
+    let registry = FakeRegistry::start().await;
+    let digest = publish(&registry, "ml/app", "1", &clean("1"));
+    // More than one attempt's patience.
+    registry.fault_times("/manifests/", Fault::Status(500), 5);
+    let app = TestApp::start(&registry, "").await;
+    app.pushed("ml/app", "1", &digest).await;
+    let metrics = app.wait_for_empty_queue().await;
+    assert_eq!(metrics.decisions("event", "undecided"), 1.0);
+    assert_eq!(metrics.decisions("event", "allow"), 1.0);
+    assert_eq!(metrics.undecided("registry-unreachable"), 1.0);
+    assert_eq!(metrics.value(r#"plimsoll_registry_requests_total{code="500"}"#), 5.0);
+    assert_eq!(app.app.store.dead_letters(10).await.unwrap(), []);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_succeed_becomes_a_dead_letter() {
+    let registry = FakeRegistry::start().await;
+    let digest = publish(&registry, "ml/app", "1", &clean("1"));
+    registry.fault("/v2/", Fault::Status(403));
+    let more = r#"
+registries: []
+receivers:
+  - {name: main, kind: distribution, registry: "127.0.0.1:9", auth: {bearer-file: token}}
+"#;
+    // A registry that nobody listed is not contacted, and never will be.
+    let unlisted = Berth::new().await.start(more).await;
+    unlisted.pushed("ml/app", "1", &digest).await;
+    let metrics = unlisted.wait_for_empty_queue().await;
+    assert_eq!(metrics.undecided("unlisted-registry"), 1.0);
+    let letter = unlisted.app.store.dead_letters(10).await.unwrap().remove(0);
+    insta::assert_snapshot!(letter.reason, @"unlisted-registry: registry is not listed (hint: add it to `registries`): `127.0.0.1:9`");
+    insta::assert_snapshot!(letter.body.replace(&digest.to_string(), "DIGEST"), @r#"{"attempts":1,"digest":"DIGEST","registry":"127.0.0.1:9","repository":"ml/app","tag":"1"}"#);
+    assert_eq!(metrics.events("dead-letter"), 1.0);
+    unlisted.stop().await;
+
+    // One that refuses is asked as often as the configuration says.
+    let refused = TestApp::start(&registry, "events: {attempts: 2}").await;
+    refused.pushed("ml/app", "1", &digest).await;
+    let metrics = refused.wait_for_empty_queue().await;
+    assert_eq!(metrics.decisions("event", "undecided"), 2.0);
+    let letter = refused.app.store.dead_letters(10).await.unwrap().remove(0);
+    insta::assert_snapshot!(letter.reason.replace(&registry.host(), "HOST").replace(digest.hex(), "HEX"), @"registry-denied: registry denied access (hint: check `registries[].credentials`): GET HOST/ml/app manifests/sha256:HEX: status 403");
+    assert_eq!(metrics.events("dead-letter"), 1.0);
+    refused.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_not_acknowledged() {
+    let registry = FakeRegistry::start().await;
+    let image = clean("1");
+    let digest = publish(&registry, "ml/app", "1", &image);
+    let app = TestApp::start(&registry, "").await;
+    let review = pod(registry.reference("ml/app", "1"));
+    assert_eq!(app.validate(&review).await["allowed"], true);
+
+    // Another process takes the database for itself.
+    let file = app.path().join("plimsoll.db");
+    let mut thief = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    thief.execute("BEGIN EXCLUSIVE").await.unwrap();
+    let body = push_event("ml/app", "1", &digest).to_string();
+    let (status, answer) = app.event(body.clone()).await;
+    insta::assert_snapshot!(format!("{status} {answer}"), @r#"503 {"error":"the event cannot be kept now: try again"}"#);
+    let (status, _) = app.event("junk").await;
+    assert_eq!(status, 503);
+    // What is in memory is answered all the same, within a second and without waiting for the
+    // store; and the process stays ready.
+    assert_eq!(app.validate_within("2s", &review).await["allowed"], true);
+    assert_eq!(app.admin("/readyz").await.status(), 200);
+    let metrics = app.metrics().await;
+    assert_eq!(metrics.events("refused"), 2.0);
+    assert_eq!(metrics.events("queued"), 0.0);
+
+    thief.execute("ROLLBACK").await.unwrap();
+    assert_eq!(app.event(body).await.0, 202);
+    let metrics = app.wait_for_empty_queue().await;
+    assert_eq!(metrics.decisions("event", "allow"), 1.0);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_in_hand_outlives_the_end() {
+    let registry = FakeRegistry::start().await;
+    let digest = publish(&registry, "ml/app", "1", &clean("1"));
+    let held = registry.hold("/blobs/");
+    let app = TestApp::start(&registry, "").await;
+    app.pushed("ml/app", "1", &digest).await;
+    wait_for("the job to run", async || {
+        (!registry.requests_to("/blobs/").is_empty()).then_some(())
+    })
+    .await;
+    // The end does not wait for the registry.
+    let folder = app.stop().await;
+    held.cancel();
+    let store = SqliteStore::open(folder.path().join("plimsoll.db")).await.unwrap();
+    assert_eq!(store.queue_state().await.unwrap().depth, 1);
+    assert_eq!(store.verdicts(10).await.unwrap(), []);
+    store.close().await;
+
+    // Who starts next takes it up at once.
+    let berth = Berth::new().await;
+    berth.take_store(folder.path());
+    let app = berth.start(&usual(&registry.host())).await;
+    app.wait_for_empty_queue().await;
+    let verdicts = app.app.store.verdicts(10).await.unwrap();
+    assert_eq!(verdicts.len(), 1);
+    assert_eq!(verdicts[0].decision, Decision::Allow);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn requests_under_way_are_answered_at_the_end() {
+    let registry = FakeRegistry::start().await;
+    publish(&registry, "ml/app", "1", &clean("1"));
+    let held = registry.hold("/blobs/");
+    let app = TestApp::start(&registry, "").await;
+    let review = pod(registry.reference("ml/app", "1"));
+    let asked = app.validate(&review);
+    let ending = async {
+        wait_for("the review to be worked on", async || {
+            (!registry.requests_to("/blobs/").is_empty()).then_some(())
+        })
+        .await;
+        app.begin_to_stop();
+        let address = app.webhook().strip_prefix("https://").unwrap();
+        wait_for("no new connections", async || TcpStream::connect(address).await.err()).await;
+        held.cancel();
+    };
+    let (answer, ()) = tokio::join!(asked, ending);
+    assert_eq!(answer["allowed"], true);
+    app.stop().await;
+}
