@@ -16,6 +16,9 @@ mod cli;
 mod events;
 
 #[cfg(test)]
+mod kill;
+
+#[cfg(test)]
 mod local_images;
 
 #[cfg(test)]

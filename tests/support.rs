@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod image;
+pub mod process;
 pub mod registry;
 pub mod reviews;
 pub mod samples;
