@@ -20,6 +20,7 @@ pub use label::{
 
 use crate::model::{Cause, Decision, Level, RuleId, Verdict};
 use crate::registry::FetchObserver;
+use crate::store::QueueState;
 use family::{Kind, Spec};
 
 /// Decisions: milliseconds when all is known, up to the 30 s that Kubernetes allows, and the
@@ -100,6 +101,8 @@ metrics! {
         pub scan_inflight: IntGauge,
         /// Jobs waiting or running.
         pub queue_depth: IntGauge,
+        /// Events and jobs that were given up and are kept for people.
+        pub dead_letters: IntGauge,
         /// Age of the oldest job that waits or runs.
         pub queue_oldest_seconds: Gauge,
         /// Events by configured receiver and what became of them.
@@ -160,9 +163,15 @@ impl Metrics {
         }
     }
 
-    /// Shows the state of the queue; `oldest` is the age of its oldest job.
-    pub fn set_queue(&self, depth: u64, oldest: Option<Duration>) {
-        self.queue_depth.set(i64::try_from(depth).unwrap_or(i64::MAX));
+    /// Shows the state of the queue at `now`.
+    pub fn set_queue(&self, state: &QueueState, now: Timestamp) {
+        let oldest = state.oldest.and_then(|oldest| now.duration_since(oldest).try_into().ok());
+        self.set_queue_age(oldest);
+        self.queue_depth.set(i64::try_from(state.depth).unwrap_or(i64::MAX));
+        self.dead_letters.set(i64::try_from(state.dead).unwrap_or(i64::MAX));
+    }
+
+    fn set_queue_age(&self, oldest: Option<Duration>) {
         self.queue_oldest_seconds.set(oldest.unwrap_or_default().as_secs_f64());
     }
 

@@ -26,6 +26,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::Config;
@@ -70,6 +71,8 @@ pub struct App {
     pub wake: Notify,
     /// Reviews that may be worked on at once.
     pub admissions: Semaphore,
+    /// Cancelled when no new work is to come.
+    pub stopping: CancellationToken,
 }
 
 /// Routes of the webhook listener.

@@ -96,6 +96,8 @@ pub struct Server {
     app: Arc<App>,
     registry: Arc<LiveRegistry>,
     certificate: Arc<Reloader>,
+    /// Folder of the self-signed certificate that is served, if one is.
+    self_signed_in: Option<PathBuf>,
     tls: Arc<rustls::ServerConfig>,
     config_path: Option<PathBuf>,
 }
@@ -114,10 +116,12 @@ impl Server {
         let inspector =
             parts::inspector(&config, registry.clone(), Arc::clone(&store), Arc::clone(&metrics));
         let admissions = Semaphore::new(config.admission.max_inflight);
+        let self_signed_in = config.tls.certificate.is_none().then(|| config.data_dir.clone());
         let live = ArcSwap::from_pointee(Live::new(config));
         let wake = Notify::new();
-        let app = Arc::new(App { live, inspector, store, metrics, wake, admissions });
-        Ok(Self { app, registry, certificate, tls, config_path })
+        let stopping = CancellationToken::new();
+        let app = Arc::new(App { live, inspector, store, metrics, wake, admissions, stopping });
+        Ok(Self { app, registry, certificate, self_signed_in, tls, config_path })
     }
 
     /// What requests touch; for tests.
@@ -154,7 +158,15 @@ impl Server {
     }
 
     fn start_background(&self, tasks: &TaskTracker, stop: &CancellationToken) {
-        tasks.spawn(renew_self_signed(Arc::clone(&self.app), stop.clone()));
+        let (app, stopped) = (Arc::clone(&self.app), stop.clone());
+        tasks.spawn(async move {
+            stopped.cancelled().await;
+            app.stopping.cancel();
+        });
+        if let Some(data_dir) = self.self_signed_in.clone() {
+            let metrics = Arc::clone(&self.app.metrics);
+            tasks.spawn(renew_self_signed(data_dir, metrics, stop.clone()));
+        }
         for _ in 0..self.app.live.load().config.events.workers {
             tasks.spawn(jobs::work(Arc::clone(&self.app), stop.clone()));
         }
@@ -196,26 +208,22 @@ fn certificate(config: &Config) -> Result<Reloader, TlsError> {
     if let Some(config::Certificate { cert, key }) = &config.tls.certificate {
         return Reloader::load(cert, key);
     }
-    let made = self_signed(config)?;
+    let made = self_signed(&config.data_dir)?;
     tracing::info!(ca = %made.ca_cert.display(), "serving a self-signed certificate");
     Reloader::load(made.cert, made.key)
 }
 
-fn self_signed(config: &Config) -> Result<tls::SelfSigned, TlsError> {
+fn self_signed(data_dir: &Path) -> Result<tls::SelfSigned, TlsError> {
     let hosts = ["localhost", "127.0.0.1", "::1", "plimsoll", "plimsoll.plimsoll.svc"];
-    tls::self_signed(&config.data_dir, &hosts.map(str::to_owned))
+    tls::self_signed(data_dir, &hosts.map(str::to_owned))
 }
 
 /// Renews a self-signed certificate in time; the reloader notices the new files.
-async fn renew_self_signed(app: Arc<App>, stop: CancellationToken) {
+async fn renew_self_signed(data_dir: PathBuf, metrics: Arc<Metrics>, stop: CancellationToken) {
     const DAILY: std::time::Duration = std::time::Duration::from_hours(24);
     while stop.run_until_cancelled(tokio::time::sleep(DAILY)).await.is_some() {
-        let live = app.live.load_full();
-        if live.config.tls.certificate.is_some() {
-            continue;
-        }
-        if let Err(error) = self_signed(&live.config) {
-            app.metrics.tls_reload_failures_total.inc();
+        if let Err(error) = self_signed(&data_dir) {
+            metrics.tls_reload_failures_total.inc();
             tracing::error!(%error, "self-signed certificate cannot be renewed");
         }
     }
@@ -257,6 +265,11 @@ async fn watch_config(path: &Path, app: &App, registry: &LiveRegistry) {
     .await;
 }
 
+/// Sections that are read at the start only; of `admission` and `events` that is true for the
+/// number of reviews and of workers at once.
+const NEEDS_RESTART: [&str; 7] =
+    ["listen", "tls", "store", "data-dir", "scan", "admission", "events"];
+
 /// Puts a changed configuration into force, as far as that needs no restart.
 fn take_over(
     changed: Result<Config, ConfigError>,
@@ -267,20 +280,15 @@ fn take_over(
     let hosts = parts::hosts(&config);
     registry.replace(parts::registry_client(&config, &hosts, &observer(&app.metrics))?);
     announce(&app.metrics, &config);
-    let before = app.live.load();
-    let needs_restart = config.listen != before.config.listen
-        || config.tls != before.config.tls
-        || config.store != before.config.store
-        || config.scan != before.config.scan
-        || config.events.workers != before.config.events.workers
-        || config.admission.max_inflight != before.config.admission.max_inflight;
-    if needs_restart {
-        tracing::warn!(
-            "listen, tls, store, scan, events.workers and admission.max-inflight change at the \
-             next start only"
-        );
+    let changed = app.live.load().config.changed_sections(&config);
+    let waiting: Vec<&str> =
+        changed.iter().copied().filter(|section| NEEDS_RESTART.contains(section)).collect();
+    if !waiting.is_empty() {
+        let sections = waiting.join(", ");
+        tracing::warn!(sections, "changed, and in force from the next start only");
     }
-    tracing::info!(policy = config.policy.hash(), "configuration taken over");
+    let sections = changed.join(", ");
+    tracing::info!(policy = config.policy.hash(), sections, "configuration taken over");
     app.live.store(Arc::new(Live::new(config)));
     Ok(())
 }

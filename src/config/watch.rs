@@ -56,8 +56,14 @@ pub async fn watch(
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        // A few small files every few seconds do not deserve a thread of the blocking pool.
-        if let Some(change) = watcher.poll_once() {
+        // Reading may hang on a network volume; that must not hold up a worker thread.
+        let look = tokio::task::spawn_blocking(move || (watcher.poll_once(), watcher));
+        let Ok((change, looked)) = look.await else {
+            tracing::error!("the configuration is no longer watched: its reader broke off");
+            return;
+        };
+        watcher = looked;
+        if let Some(change) = change {
             on_change(change);
         }
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Inspector;
+use crate::answer::message;
 use crate::judge::Question;
 use crate::metrics::{CacheUse, Source};
 use crate::model::{Decision, Verdict};
@@ -49,10 +50,10 @@ impl Inspector {
     /// Counts and logs a verdict.
     pub fn tell(&self, verdict: &Verdict, asker: &Asker<'_>) {
         let stats = verdict.stats;
-        let cache = match (stats.layers_scanned, stats.layers_cached, stats.bytes_read) {
-            (0, _, 0) => CacheUse::Hit,
-            (_, 0, _) => CacheUse::Miss,
-            _ => CacheUse::Partial,
+        let cache = match (stats.layers_scanned, stats.layers_cached) {
+            (0, 1..) => CacheUse::Hit,
+            (_, 0) => CacheUse::Miss,
+            (1.., 1..) => CacheUse::Partial,
         };
         let took = Duration::from_millis(stats.elapsed_ms);
         self.0.parts.metrics.decided(asker.source, cache, verdict, took);
@@ -68,6 +69,10 @@ fn log(verdict: &Verdict, asker: &Asker<'_>) {
     causes.dedup();
     let digest = verdict.digest.as_ref().map(ToString::to_string).unwrap_or_default();
     let (rules, causes) = (rules.join(","), causes.join(","));
+    let why = match verdict.decision {
+        Decision::Allow => String::new(),
+        Decision::Deny | Decision::Undecided => message::one_line(verdict),
+    };
     let stats = verdict.stats;
     macro_rules! line {
         ($level:ident) => {
@@ -79,6 +84,7 @@ fn log(verdict: &Verdict, asker: &Asker<'_>) {
                 decision = verdict.decision.as_str(),
                 rules,
                 causes,
+                why,
                 warnings = verdict.warnings().count(),
                 duration_ms = stats.elapsed_ms,
                 bytes = stats.bytes_read,

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use super::*;
 use crate::model::verdict::{ImageSummary, Stats};
 use crate::model::{Digest, Finding, Undecided};
+use crate::store::QueueState;
 
 fn verdict() -> Verdict {
     Verdict {
@@ -38,7 +39,9 @@ fn verdict() -> Verdict {
 fn busy() -> Metrics {
     let metrics = Metrics::new();
     metrics.decided(Source::Event, CacheUse::Miss, &verdict(), Duration::from_secs(7));
-    metrics.set_queue(3, Some(Duration::from_millis(1500)));
+    let now = Timestamp::from_millisecond(10_000).unwrap();
+    let oldest = Timestamp::from_millisecond(8_500).ok();
+    metrics.set_queue(&QueueState { depth: 3, oldest, dead: 2 }, now);
     metrics.set_policy("aaaaaaaaaaaa");
     metrics.set_policy("0123456789ab");
     metrics.set_tls_not_after("2027-08-01T00:00:00Z".parse().unwrap());
@@ -65,6 +68,7 @@ fn counts_what_happened() {
         r#"plimsoll_image_compressed_bytes_bucket{le="2147483648"} 0"#,
         r#"plimsoll_image_compressed_bytes_bucket{le="4294967296"} 1"#,
         "plimsoll_queue_depth 3",
+        "plimsoll_dead_letters 2",
         "plimsoll_queue_oldest_seconds 1.5",
         r#"plimsoll_events_total{outcome="queued",receiver="main"} 0"#,
         r#"plimsoll_registry_requests_total{code="none"} 1"#,
@@ -103,6 +107,7 @@ fn every_metric_has_help() {
         types.iter().filter(|name| name.starts_with("plimsoll_")).cloned().collect::<Vec<_>>().join("\n"),
         @r"
     plimsoll_config_reload_failures_total
+    plimsoll_dead_letters
     plimsoll_decide_seconds
     plimsoll_decisions_total
     plimsoll_events_total

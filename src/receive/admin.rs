@@ -17,9 +17,7 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 /// `GET /metrics`, Prometheus text format.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     if let Ok(Ok(state)) = tokio::time::timeout(STORE_TIMEOUT, app.store.queue_state()).await {
-        let age = state.oldest.map(|oldest| Timestamp::now().duration_since(oldest));
-        let age = age.and_then(|age| Duration::try_from(age).ok());
-        app.metrics.set_queue(state.depth, age);
+        app.metrics.set_queue(&state, Timestamp::now());
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
 }
@@ -32,6 +30,9 @@ pub(super) async fn livez() -> &'static str {
 /// `GET /readyz`: requests would be answered. A dead store does not make it unready: admission
 /// of known images goes on without it, and taking all replicas out would stop even that.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
+    if app.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
     match tokio::time::timeout(STORE_TIMEOUT, app.store.ping()).await {
         Ok(Ok(())) => (StatusCode::OK, "ok\n"),
         _ => (StatusCode::OK, "ok, but the store is unavailable\n"),

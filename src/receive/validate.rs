@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::admission::{Ask, MAX_IMAGES, Review, ReviewError, Wanted};
 use super::{App, Refusal, read_body};
@@ -35,7 +36,8 @@ pub(super) async fn validate(
         Ok(asked) => {
             drop(body);
             let deadline = started + app.budget(query.as_deref());
-            Json(answer(&app, &asked, deadline).await).into_response()
+            let span = tracing::info_span!("review", uid = asked.uid);
+            Json(answer(&app, &asked, deadline).instrument(span).await).into_response()
         }
         Err(ReviewError::Unreadable { uid, detail }) => {
             Json(unreadable(&app, &uid, &detail)).into_response()
