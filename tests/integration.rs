@@ -13,6 +13,9 @@ mod admission;
 mod cli;
 
 #[cfg(test)]
+mod early_denial;
+
+#[cfg(test)]
 mod events;
 
 #[cfg(test)]
@@ -20,6 +23,9 @@ mod kill;
 
 #[cfg(test)]
 mod local_images;
+
+#[cfg(test)]
+mod real_registry;
 
 #[cfg(test)]
 mod registry_faults;

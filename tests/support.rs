@@ -1,6 +1,7 @@
 //! What the integration tests stand on.
 
 pub mod app;
+pub mod docker_registry;
 pub mod image;
 pub mod process;
 pub mod registry;
