@@ -37,4 +37,7 @@ mod resolving;
 mod store_contract;
 
 #[cfg(test)]
+mod tidy;
+
+#[cfg(test)]
 mod tls_reload;
