@@ -136,6 +136,7 @@ impl Server {
         self.start_background(&tasks, &stop);
         let limits = ListenLimits::default();
         let admin_stop = CancellationToken::new();
+        let addresses = (address_of(&webhook), address_of(&admin));
         let admin = tokio::spawn(listen::serve(
             admin,
             None,
@@ -143,7 +144,7 @@ impl Server {
             limits,
             admin_stop.clone(),
         ));
-        log_start(&self, &webhook);
+        log_start(&self, addresses);
         let router = webhook_router(Arc::clone(&self.app));
         listen::serve(webhook, Some(self.tls), router, limits, stop.clone()).await;
         stop.cancelled().await;
@@ -185,13 +186,17 @@ impl Server {
     }
 }
 
-fn log_start(server: &Server, webhook: &TcpListener) {
+/// Where a listener really is: the configuration may have left the port to the system.
+fn address_of(listener: &TcpListener) -> String {
+    listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
+}
+
+fn log_start(server: &Server, (webhook, admin): (String, String)) {
     let live = server.app.live.load();
-    let address = webhook.local_addr().map(|address| address.to_string()).unwrap_or_default();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        webhook = address,
-        admin = %live.config.listen.admin,
+        webhook,
+        admin,
         policy = live.policy.hash(),
         receivers = live.config.receivers.len(),
         "ready"

@@ -13,10 +13,19 @@ mod admission;
 mod cli;
 
 #[cfg(test)]
+mod early_denial;
+
+#[cfg(test)]
 mod events;
 
 #[cfg(test)]
+mod kill;
+
+#[cfg(test)]
 mod local_images;
+
+#[cfg(test)]
+mod real_registry;
 
 #[cfg(test)]
 mod registry_faults;
@@ -26,6 +35,9 @@ mod resolving;
 
 #[cfg(test)]
 mod store_contract;
+
+#[cfg(test)]
+mod tidy;
 
 #[cfg(test)]
 mod tls_reload;

@@ -1,7 +1,9 @@
 //! What the integration tests stand on.
 
 pub mod app;
+pub mod docker_registry;
 pub mod image;
+pub mod process;
 pub mod registry;
 pub mod reviews;
 pub mod samples;

@@ -106,4 +106,4 @@ pub fn inspector(
 }
 
 /// How often files are looked at for changes.
-pub const POLL_INTERVAL: Duration = Duration::from_secs(5);
+pub const POLL_INTERVAL: Duration = Duration::from_secs(2);

@@ -24,9 +24,6 @@ use super::wait::wait_for;
 /// What receiver `main` wants as a bearer token, and receiver `basic` as `reg`'s password.
 pub const TOKEN: &str = "t0ken-of-the-tests";
 
-/// Files that configurations may name, without those of the certificate.
-const FILES: &[(&str, &str)] = &[("token", TOKEN)];
-
 /// Where everything lies, and what it listens on; not started yet.
 pub struct Berth {
     folder: TempDir,
@@ -38,18 +35,7 @@ impl Berth {
     /// Makes certificates and binds ports.
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let made = make_certificates(&["localhost".into(), "127.0.0.1".into()]).unwrap();
-        let certificates = [
-            ("ca.crt", &made.ca_cert_pem),
-            ("tls.crt", &made.cert_pem),
-            ("tls.key", &made.key_pem),
-        ];
-        for (name, pem) in certificates {
-            std::fs::write(folder.path().join(name), pem).unwrap();
-        }
-        for (name, text) in FILES {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
+        write_certificates(folder.path());
         let bind = || TcpListener::bind("127.0.0.1:0");
         Self { folder, webhook: bind().await.unwrap(), admin: bind().await.unwrap() }
     }
@@ -90,6 +76,20 @@ impl Berth {
         let stop = CancellationToken::new();
         let running = tokio::spawn(server.run(self.webhook, self.admin, stop.clone()));
         TestApp { client: client(&ca), webhook, admin, app, stop, running, folder: self.folder }
+    }
+}
+
+/// Writes a CA, a certificate for this machine, and what configurations may name besides.
+pub fn write_certificates(folder: &Path) {
+    let made = make_certificates(&["localhost".into(), "127.0.0.1".into()]).unwrap();
+    let files = [
+        ("ca.crt", made.ca_cert_pem.as_str()),
+        ("tls.crt", &made.cert_pem),
+        ("tls.key", &made.key_pem),
+        ("token", TOKEN),
+    ];
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).unwrap();
     }
 }
 

@@ -298,15 +298,30 @@ pub fn index(images: &[&BuiltImage]) -> Vec<u8> {
 
 /// Writes an OCI image layout with one image under a tag, as `skopeo copy oci:DIR:TAG` reads it.
 pub fn write_layout(dir: &Path, tag: &str, image: &BuiltImage) {
+    write_blobs(dir, image.contents());
+    write_entry(dir, tag, manifest::OCI_MANIFEST, &image.manifest);
+}
+
+/// The same with an index over images.
+pub fn write_index_layout(dir: &Path, tag: &str, images: &[&BuiltImage]) {
+    let index = index(images);
+    write_blobs(dir, images.iter().flat_map(|image| image.contents()));
+    write_blobs(dir, [(Digest::of(&index), index.as_slice())].into_iter());
+    write_entry(dir, tag, manifest::OCI_INDEX, &index);
+}
+
+fn write_blobs<'a>(dir: &Path, contents: impl Iterator<Item = (Digest, &'a [u8])>) {
     let blobs = dir.join("blobs/sha256");
     std::fs::create_dir_all(&blobs).unwrap();
-    for (digest, bytes) in image.contents() {
+    for (digest, bytes) in contents {
         std::fs::write(blobs.join(digest.hex()), bytes).unwrap();
     }
+}
+
+fn write_entry(dir: &Path, tag: &str, media_type: &str, document: &[u8]) {
     std::fs::write(dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
     let index = json!({"schemaVersion": 2, "manifests": [{
-        "mediaType": manifest::OCI_MANIFEST, "digest": image.digest(),
-        "size": image.manifest.len(),
+        "mediaType": media_type, "digest": Digest::of(document), "size": document.len(),
         "annotations": {"org.opencontainers.image.ref.name": tag},
     }]});
     std::fs::write(dir.join("index.json"), index.to_string()).unwrap();

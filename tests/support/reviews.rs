@@ -1,4 +1,4 @@
-//! AdmissionReviews as the API server sends them.
+//! Admission reviews as the API server sends them.
 
 use serde_json::{Value, json};
 
