@@ -131,11 +131,7 @@ pub enum Config {
         file: PathBuf,
     },
     /// Print the JSON Schema of the configuration file.
-    Schema {
-        /// Write it here instead of to stdout.
-        #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-    },
+    Schema,
 }
 
 /// Options of `certs`.

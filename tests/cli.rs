@@ -210,9 +210,11 @@ fn config_schema_is_json() {
     assert_eq!(code, 0);
     assert_eq!(schema["additionalProperties"], false);
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("schema.json");
-    plimsoll(&["config", "schema", file.to_str().unwrap()]).assert().success().stdout("");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), stdout);
+    // Next to `config check FILE`, a file named here may well be a configuration.
+    let file = folder.path().join("plimsoll.yaml");
+    std::fs::write(&file, "{}").unwrap();
+    plimsoll(&["config", "schema", file.to_str().unwrap()]).assert().code(2).stdout("");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{}");
 }
 
 #[test]
