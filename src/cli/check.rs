@@ -4,7 +4,6 @@
 pub mod engine;
 
 use std::io::{self, IsTerminal as _, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -16,9 +15,10 @@ use super::progress::Progress;
 use super::{Check, Output};
 use crate::answer::table::{self, Style};
 use crate::answer::{json, plain};
-use crate::config::{Config, ConfigError, Registry, Unlisted};
+use crate::config::{Config, ConfigError, Registry};
 use crate::model::{Decision, Verdict};
 use crate::policy::Platforms;
+use crate::registry::UnlistedRegistries;
 
 /// Something that can tell the verdict of an image.
 #[async_trait]
@@ -86,21 +86,13 @@ pub fn configured(check: &Check) -> Result<Config, ConfigError> {
     }
     // Whoever types the command chooses whom we talk to, as with `docker pull`; with a
     // configuration the answer should be the webhook's.
-    if check.config.named().is_none() || config.unlisted == Unlisted::Any {
-        config.registries.extend(Registry::any(docker_config()));
+    if check.config.named().is_none() || config.unlisted == UnlistedRegistries::Any {
+        config.registries.extend(Registry::any());
     }
     for registry in &mut config.registries {
         registry.plain_http |= check.plain_http;
     }
     Ok(config)
-}
-
-/// Where `docker login` of this user keeps credentials, if there are any.
-fn docker_config() -> Option<PathBuf> {
-    let folder = std::env::var_os("DOCKER_CONFIG")
-        .map(PathBuf::from)
-        .or_else(|| std::env::home_dir().map(|home| home.join(".docker")))?;
-    Some(folder.join("config.json")).filter(|file| file.is_file())
 }
 
 /// Checks the images one after the other; each verdict is printed when it is there.
@@ -154,6 +146,7 @@ fn wants_colour(no_color: Option<&std::ffi::OsStr>) -> bool {
 mod tests {
     use super::*;
     use crate::answer::message::tests::{allowed, denied, not_known};
+    use crate::registry::credentials::Credentials;
     use clap::Parser as _;
 
     struct Canned;
@@ -235,6 +228,8 @@ mod tests {
         assert_eq!(config.policy.platforms, Platforms::All);
         assert!(config.registries[0].host.matches("anything.example.com:5000"));
         assert!(!config.registries[0].plain_http);
+        // Whatever the user logged in with, docker, podman or skopeo.
+        assert_eq!(config.registries[0].credentials, Credentials::DefaultDockerConfig);
 
         let options = ["--config", path, "--platform", "linux/amd64", "--plain-http"];
         let config = configured(&parsed(&options)).unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::model::{Cause, Level, RuleId};
 use crate::policy::{Mode, OnUndecided, Platforms};
+use crate::registry::credentials::Credentials;
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -34,7 +35,7 @@ fn nothing_written_means_the_defaults() {
     assert_eq!(written.scan, default.scan);
     assert_eq!(written.scan.limits, crate::scan::Limits::default());
     assert_eq!(written.policy.hash(), Policy::default().hash());
-    assert_eq!(written.unlisted, Unlisted::WellKnown);
+    assert_eq!(written.unlisted, UnlistedRegistries::WellKnown);
     assert_eq!(written.tls, Tls { certificate: None, client_ca: None });
 }
 
@@ -92,10 +93,11 @@ policy:
     assert_eq!(certificate.key, Path::new("/keys/tls.key"));
     assert_eq!(config.store, Store::Memory);
     assert_eq!(config.data_dir, Path::new("/srv/plimsoll"));
-    assert_eq!(config.registries[0].docker_config, Some(folder.path().join("config.json")));
+    let credentials = Credentials::DockerConfig(folder.path().join("config.json"));
+    assert_eq!(config.registries[0].credentials, credentials);
     assert!(config.registries[0].ca_pem.is_some() && !config.registries[0].plain_http);
     assert!(config.registries[1].plain_http);
-    assert_eq!(config.unlisted, Unlisted::None);
+    assert_eq!(config.unlisted, UnlistedRegistries::None);
     assert_eq!(config.receivers[0].auth, ReceiverAuth::Bearer(Secret::new("t0ken")));
     assert!(matches!(&config.receivers[1].auth,
         ReceiverAuth::Basic { username, password } if username == "u" && password.matches(b"hunter2")));
