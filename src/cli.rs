@@ -144,7 +144,7 @@ pub struct Certs {
     #[arg(
         long,
         value_name = "NAME",
-        default_values = ["localhost", "127.0.0.1", "plimsoll.plimsoll.svc"]
+        default_values = crate::tls::DEFAULT_HOSTS
     )]
     pub host: Vec<String>,
     /// Overwrite existing files.
@@ -161,6 +161,15 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(config) => config::run(&config),
         Command::Certs(certs) => certs::run(&certs),
     }
+}
+
+/// <https://no-color.org>: present and not empty, whatever its value, means no colour.
+fn wants_colour() -> bool {
+    is_colour(std::env::var_os("NO_COLOR").as_deref())
+}
+
+fn is_colour(no_color: Option<&std::ffi::OsStr>) -> bool {
+    no_color.is_none_or(std::ffi::OsStr::is_empty)
 }
 
 /// Writes to stdout. A reader that went away (`plimsoll rules | head`) is no error.
@@ -181,5 +190,12 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_color_switches_colours_off() {
+        assert!(is_colour(None));
+        assert!(is_colour(Some("".as_ref())));
+        assert!(!is_colour(Some("0".as_ref())));
     }
 }

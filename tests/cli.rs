@@ -121,7 +121,7 @@ fn help_explains_certs_and_config() {
     Options:
           --out <DIR>    Folder for ca.crt, ca.key, tls.crt and tls.key; made when missing
           --host <NAME>  DNS name or IP address of the server. May be repeated [default: localhost
-                         127.0.0.1 plimsoll.plimsoll.svc]
+                         127.0.0.1 ::1 plimsoll plimsoll.plimsoll.svc]
           --force        Overwrite existing files
       -h, --help         Print help
     ");
@@ -159,6 +159,23 @@ fn usage_errors_are_2() {
         assert_eq!(code, 2, "{arguments:?}: {stderr}");
         assert_eq!(stdout, "", "{arguments:?}");
         assert!(!stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn junk_gets_an_object_too() {
+    let (code, stdout, stderr) = run(&["check", "--no-cache", "-o", "json", "UPPER", "oci:"]);
+    assert_eq!(code, 2);
+    insta::assert_snapshot!(stderr, @r"
+    error: UPPER: not an image reference (invalid reference format; hint: write the name in lower case)
+    error: oci:: path is missing
+    ");
+    let stream = serde_json::Deserializer::from_str(&stdout).into_iter::<serde_json::Value>();
+    let verdicts: Vec<serde_json::Value> = stream.map(Result::unwrap).collect();
+    assert_eq!(verdicts.len(), 2);
+    for (verdict, image) in verdicts.iter().zip(["UPPER", "oci:"]) {
+        assert_eq!((&verdict["image"], &verdict["decision"]), (&image.into(), &"undecided".into()));
+        assert_eq!(verdict["undecided"][0]["cause"], "not-found");
     }
 }
 

@@ -23,9 +23,17 @@ use crate::registry::UnlistedRegistries;
 /// Something that can tell the verdict of an image.
 #[async_trait]
 pub trait Checks: Send + Sync {
-    /// The verdict of IMAGE as written on the command line. The error says, for people, why there
-    /// is none: it is no reference, or there is no such file.
-    async fn check(&self, image: &str) -> Result<Verdict, String>;
+    /// The verdict of IMAGE as written on the command line. The error is for what names no image.
+    async fn check(&self, image: &str) -> Result<Verdict, Unnamed>;
+}
+
+/// What was written names no image.
+#[derive(Debug)]
+pub struct Unnamed {
+    /// Why, for people.
+    pub reason: String,
+    /// The same as a verdict, so that readers of JSON get one object for each IMAGE.
+    pub verdict: Box<Verdict>,
 }
 
 /// How bad it is, in the order of the exit codes that win over each other: something that could
@@ -118,10 +126,15 @@ pub async fn check_all(
                 progress
                     .suspend(|| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))?;
             }
-            Err(reason) => {
+            Err(Unnamed { reason, verdict }) => {
                 outcome = Outcome::Unknown;
                 let (image, reason) = (plain::line(image, 300), plain::line(&reason, 1000));
-                progress.suspend(|| writeln!(stderr, "error: {image}: {reason}"))?;
+                progress.suspend(|| {
+                    if output == Output::Json {
+                        writeln!(stdout, "{}", json::pretty(&verdict))?;
+                    }
+                    writeln!(stderr, "error: {image}: {reason}")
+                })?;
             }
         }
     }
@@ -132,14 +145,9 @@ pub async fn check_all(
 /// How to print to stdout: coloured and wrapped on a terminal, plain when piped.
 pub fn style_of_stdout() -> Style {
     let is_terminal = io::stdout().is_terminal();
-    let colour = is_terminal && wants_colour(std::env::var_os("NO_COLOR").as_deref());
+    let colour = is_terminal && super::wants_colour();
     let width = if is_terminal { comfy_table::Table::new().width().map(usize::from) } else { None };
     Style { colour, width }
-}
-
-/// <https://no-color.org>: present and not empty, whatever its value, means no colour.
-fn wants_colour(no_color: Option<&std::ffi::OsStr>) -> bool {
-    no_color.is_none_or(std::ffi::OsStr::is_empty)
 }
 
 #[cfg(test)]
@@ -153,12 +161,15 @@ mod tests {
 
     #[async_trait]
     impl Checks for Canned {
-        async fn check(&self, image: &str) -> Result<Verdict, String> {
+        async fn check(&self, image: &str) -> Result<Verdict, Unnamed> {
             match image {
                 "allowed" => Ok(allowed()),
                 "denied" => Ok(denied()),
                 "not-known" => Ok(not_known()),
-                other => Err(format!("not an image reference: `{other}`")),
+                other => {
+                    let verdict = Box::new(Verdict { image: other.to_owned(), ..not_known() });
+                    Err(Unnamed { reason: "not an image reference".to_owned(), verdict })
+                }
             }
         }
     }
@@ -198,8 +209,9 @@ mod tests {
         let (_, stdout, stderr) = checked(&["allowed", "bad", "denied"], Output::Json).await;
         let stream = serde_json::Deserializer::from_str(&stdout).into_iter::<Verdict>();
         let verdicts: Vec<Verdict> = stream.map(Result::unwrap).collect();
-        assert_eq!(verdicts, [allowed(), denied()]);
-        assert_eq!(stderr, "error: bad: not an image reference: `bad`\n");
+        let bad = Verdict { image: "bad".to_owned(), ..not_known() };
+        assert_eq!(verdicts, [allowed(), bad, denied()]);
+        assert_eq!(stderr, "error: bad: not an image reference\n");
     }
 
     #[tokio::test]
@@ -236,12 +248,5 @@ mod tests {
         assert_eq!(config.policy.platforms, Platforms::Listed(vec!["linux/amd64".into()]));
         assert_eq!(config.registries.len(), 1);
         assert!(config.registries[0].plain_http);
-    }
-
-    #[test]
-    fn no_color_switches_colours_off() {
-        assert!(wants_colour(None));
-        assert!(wants_colour(Some("".as_ref())));
-        assert!(!wants_colour(Some("0".as_ref())));
     }
 }
