@@ -153,7 +153,7 @@ mod tests {
 
         Settings
           level: deny, warn or ignore (default deny)
-          min-size: smallest file that is refused (default 10.0 MiB)
+          min-size: smallest file that is refused (default 10MiB)
           allow: paths that may hold weights (default [])
         ");
     }
@@ -163,7 +163,7 @@ mod tests {
         insta::assert_snapshot!(markdown(&[&WEIGHTS, &CACHE]), @r#"
         | rule | default | refuses or warns about | settings |
         |---|---|---|---|
-        | `model-weights` | deny | model weights baked into the image | `min-size: 10.0 MiB`, `allow` |
+        | `model-weights` | deny | model weights baked into the image | `min-size: 10MiB`, `allow` |
         | `package-cache` | warn | caches of package managers that were left behind \| with real bytes in them, in any layer of the image, whether a later layer deletes them or not |  |
         "#);
     }

@@ -170,7 +170,7 @@ pub(super) struct RawLimits {
     /// How much of a text-like file is searched for secrets. Default: 8MiB.
     #[schemars(schema_with = "schema::size")]
     pub(super) text_bytes: Option<Value>,
-    /// Most facts one rule may record in one layer. Default: 2000.
+    /// Most facts one rule may record in one layer. Default: 20000.
     pub(super) facts_per_rule: Option<u64>,
 }
 

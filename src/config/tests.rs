@@ -1,5 +1,6 @@
 //! Whole configurations: what is read, and the words for what is wrong.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use super::*;
 use crate::model::{Cause, Level, RuleId};
 use crate::policy::{Mode, OnUndecided, Platforms};
 use crate::registry::credentials::Credentials;
+use crate::rules::Setting;
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -309,6 +311,50 @@ fn every_key_of_the_schema_is_described() {
         walk(name, inner, &mut bare);
     }
     assert!(bare.is_empty(), "{bare:?}");
+}
+
+/// A default as the schema tells it, `Default: X.` at the end of a description.
+fn told(description: &str) -> Option<&str> {
+    description.split_once("Default: ")?.1.strip_suffix('.')
+}
+
+#[test]
+fn the_schema_tells_the_defaults_that_hold() {
+    let schema = json_schema();
+    let mut told: BTreeMap<String, &str> = BTreeMap::new();
+    for (section, inner) in schema["$defs"].as_object().unwrap() {
+        for (key, property) in inner["properties"].as_object().into_iter().flatten() {
+            let default = property["description"].as_str().and_then(self::told);
+            told.extend(default.map(|default| (format!("{section}.{key}"), default)));
+        }
+    }
+    let Config { scan, admission, events, .. } = Config::default();
+    let limits = scan.limits;
+    let size = |bytes: u64| Setting::bytes("", bytes, "").default_text();
+    let span = |span: Duration| {
+        let span = jiff::SignedDuration::try_from(span).unwrap();
+        format!("{span:#}")
+    };
+    let hold = [
+        ("RawAdmission.default-timeout", span(admission.default_timeout)),
+        ("RawAdmission.max-inflight", admission.max_inflight.to_string()),
+        ("RawAdmission.timeout-margin", span(admission.timeout_margin)),
+        ("RawEvents.attempts", events.attempts.to_string()),
+        ("RawEvents.lease", span(events.lease)),
+        ("RawEvents.workers", events.workers.to_string()),
+        ("RawLimits.entries", limits.entries.to_string()),
+        ("RawLimits.facts-per-rule", limits.facts_per_rule.to_string()),
+        ("RawLimits.path-bytes", limits.path_bytes.to_string()),
+        ("RawLimits.ratio", limits.ratio.to_string()),
+        ("RawLimits.ratio-from-bytes", size(limits.ratio_from_bytes)),
+        ("RawLimits.text-bytes", size(limits.text_bytes)),
+        ("RawLimits.unpacked-bytes", size(limits.unpacked_bytes)),
+        ("RawRegistry.plain-http", "false".to_owned()),
+        ("RawScan.concurrency", "one per processor".to_owned()),
+        ("RawScan.layer-timeout", span(scan.layer_timeout)),
+    ];
+    let told: Vec<_> = told.iter().map(|(key, told)| (key.as_str(), (*told).to_owned())).collect();
+    assert_eq!(told, hold);
 }
 
 #[test]
