@@ -74,7 +74,7 @@ impl ConfigFile {
 #[derive(Debug, Clone, Args)]
 pub struct Check {
     /// A reference (`registry.example.com/ml/app:1.4`), an OCI layout folder (`oci:DIR[:TAG]`) or
-    /// an archive of `docker save` (`docker-archive:FILE`).
+    /// an archive of `docker save` (`docker-archive:FILE[:REF]`).
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<String>,
     /// Configuration file.

@@ -178,6 +178,9 @@ fn read_raw(text: &str, problems: &mut Problems) -> Option<RawConfig> {
     problems.keep("", raw)
 }
 
+/// Words for keys whose place is fixed but which do nothing yet.
+const NOT_SUPPORTED: &str = "not supported by this version (hint: leave it out)";
+
 /// Sections whose place is fixed but which this version cannot serve. Ignoring them would look
 /// like protection that is not there.
 fn refuse_later_sections(
@@ -186,10 +189,10 @@ fn refuse_later_sections(
     problems: &mut Problems,
 ) {
     if push_gate.is_some_and(is_written) {
-        problems.add("push-gate", "not supported by this version");
+        problems.add("push-gate", NOT_SUPPORTED);
     }
     if notify.is_some_and(is_written) {
-        problems.add("notify", "not supported by this version");
+        problems.add("notify", NOT_SUPPORTED);
     }
 }
 

@@ -80,7 +80,7 @@ fn help_explains_check() {
     Arguments:
       <IMAGE>...
               A reference (`registry.example.com/ml/app:1.4`), an OCI layout folder (`oci:DIR[:TAG]`) or
-              an archive of `docker save` (`docker-archive:FILE`)
+              an archive of `docker save` (`docker-archive:FILE[:REF]`)
 
     Options:
           --config <FILE>
@@ -189,6 +189,8 @@ fn every_rule_has_a_page() {
         let (code, page, _) = run(&["rules", id]);
         assert_eq!(code, 0);
         assert!(page.starts_with(&format!("{id} (")), "{page}");
+        let longest = page.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(100), "{page}");
     }
 }
 

@@ -14,9 +14,11 @@ use self::engine::Engine;
 use super::progress::Progress;
 use super::{Check, Output};
 use crate::answer::table::{self, Style};
+use crate::answer::wrap::Layout;
 use crate::answer::{json, plain};
 use crate::config::{Config, ConfigError, Registry};
-use crate::model::{Decision, Verdict};
+use crate::model::verdict::ImageSummary;
+use crate::model::{Decision, Platform, Verdict};
 use crate::policy::Platforms;
 use crate::registry::UnlistedRegistries;
 
@@ -68,17 +70,59 @@ impl Outcome {
     }
 }
 
+/// What is printed of a verdict.
+pub struct Shown {
+    /// The form.
+    pub output: Output,
+    /// Colours and width of tables.
+    pub style: Style,
+    /// The platforms that were asked for.
+    pub platforms: Platforms,
+}
+
+impl Shown {
+    fn table(&self, verdict: &Verdict) -> String {
+        let mut table = table::render(verdict, self.style);
+        if let Some(wanted) = self.missed(verdict) {
+            let mut page = Layout::new(self.style);
+            let judged = match verdict.images.len() {
+                1 => "the one above was judged",
+                _ => "those above were judged",
+            };
+            page.paragraph("note: ", &format!("no image is listed for {wanted}, so {judged}"));
+            table.push_str(&page.finish());
+        }
+        table
+    }
+
+    /// The platforms asked for, if no image is for any of them: then all are judged, which must
+    /// not look as if one of them had been found. An image of an unknown platform may be.
+    fn missed(&self, verdict: &Verdict) -> Option<String> {
+        let Platforms::Listed(wanted) = &self.platforms else { return None };
+        let may_be = |image: &ImageSummary| {
+            let mut parts = image.platform.splitn(3, '/').map(str::to_owned);
+            let (os, architecture) = (parts.next()?, parts.next()?);
+            let is_unknown = [&os, &architecture].contains(&&"unknown".to_owned());
+            let platform = Platform { os, architecture, variant: parts.next() };
+            Some(is_unknown || self.platforms.include(&platform))
+        };
+        let is_hit = verdict.images.iter().any(|image| may_be(image).unwrap_or(true));
+        (!is_hit && !verdict.images.is_empty()).then(|| plain::line(&wanted.join(", "), 200))
+    }
+}
+
 /// Runs the subcommand.
 pub fn run(check: &Check) -> anyhow::Result<ExitCode> {
     super::logs::init(super::logs::Audience::Person);
     let config = configured(check)?;
-    let shown = (check.output, style_of_stdout());
+    let platforms = config.policy.platforms.clone();
+    let shown = Shown { output: check.output, style: style_of_stdout(), platforms };
     let outcome = tokio::runtime::Runtime::new()?.block_on(async {
         let progress = Arc::new(Progress::stderr());
         let engine = Engine::build(check, config, &progress).await?;
         let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
         let outcome =
-            check_all(&check.images, &engine, shown, &progress, &mut stdout, &mut stderr).await;
+            check_all(&check.images, &engine, &shown, &progress, &mut stdout, &mut stderr).await;
         progress.finish();
         engine.finish().await;
         anyhow::Ok(outcome?)
@@ -107,7 +151,7 @@ pub fn configured(check: &Check) -> Result<Config, ConfigError> {
 pub async fn check_all(
     images: &[String],
     checks: &dyn Checks,
-    (output, style): (Output, Style),
+    shown: &Shown,
     progress: &Progress,
     stdout: &mut (dyn Write + Send),
     stderr: &mut (dyn Write + Send),
@@ -118,10 +162,10 @@ pub async fn check_all(
         match checks.check(image).await {
             Ok(verdict) => {
                 outcome = outcome.max(Outcome::of(verdict.decision));
-                let text = match output {
+                let text = match shown.output {
                     Output::Json => format!("{}\n", json::pretty(&verdict)),
-                    Output::Table if index > 0 => format!("\n{}", table::render(&verdict, style)),
-                    Output::Table => table::render(&verdict, style),
+                    Output::Table if index > 0 => format!("\n{}", shown.table(&verdict)),
+                    Output::Table => shown.table(&verdict),
                 };
                 progress
                     .suspend(|| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))?;
@@ -130,7 +174,7 @@ pub async fn check_all(
                 outcome = Outcome::Unknown;
                 let (image, reason) = (plain::line(image, 300), plain::line(&reason, 1000));
                 progress.suspend(|| {
-                    if output == Output::Json {
+                    if shown.output == Output::Json {
                         writeln!(stdout, "{}", json::pretty(&verdict))?;
                     }
                     writeln!(stderr, "error: {image}: {reason}")
@@ -180,7 +224,7 @@ mod tests {
         let outcome = check_all(
             &images,
             &Canned,
-            (output, Style::default()),
+            &Shown { output, style: Style::default(), platforms: Platforms::All },
             &Progress::hidden(),
             &mut stdout,
             &mut stderr,
@@ -214,10 +258,32 @@ mod tests {
         assert_eq!(stderr, "error: bad: not an image reference\n");
     }
 
+    #[test]
+    fn a_missing_platform_is_told() {
+        let shown = |wanted: &[&str], verdict: &Verdict| {
+            let wanted = wanted.iter().map(|platform| (*platform).to_owned()).collect();
+            let platforms = Platforms::Listed(wanted);
+            Shown { output: Output::Table, style: Style::default(), platforms }.table(verdict)
+        };
+        let note = |wanted: &[&str], verdict: &Verdict| {
+            shown(wanted, verdict)
+                .lines()
+                .find(|line| line.starts_with("note: "))
+                .map(str::to_owned)
+        };
+        insta::assert_snapshot!(note(&["linux/s390x"], &denied()).unwrap(), @"note: no image is listed for linux/s390x, so those above were judged");
+        insta::assert_snapshot!(note(&["linux/s390x", "linux/arm64"], &allowed()).unwrap(), @"note: no image is listed for linux/s390x, linux/arm64, so the one above was judged");
+        assert_eq!(note(&["linux/s390x", "linux/arm64"], &denied()), None);
+        assert_eq!(note(&["linux/s390x"], &not_known()), None);
+        let mut unknown = allowed();
+        unknown.images[0].platform = "unknown/unknown".to_owned();
+        assert_eq!(note(&["linux/s390x"], &unknown), None);
+    }
+
     #[tokio::test]
     async fn tables_stand_apart() {
         let (_, stdout, _) = checked(&["allowed", "denied"], Output::Table).await;
-        assert!(stdout.contains("known 7\n\nDENIED  "), "{stdout}");
+        assert!(stdout.contains("7 known\n\nDENIED  "), "{stdout}");
     }
 
     fn parsed(arguments: &[&str]) -> Check {

@@ -231,7 +231,7 @@ pub(super) fn receivers(
         });
         let auth = raw.auth.and_then(|raw| auth(raw, &format!("{path}.auth"), files, problems));
         if raw.on_deny.as_ref().is_some_and(super::is_written) {
-            problems.add(format!("{path}.on-deny"), "not supported by this version");
+            problems.add(format!("{path}.on-deny"), super::NOT_SUPPORTED);
         }
         if let (Some(name), Some(kind), Some(registry), Some(auth)) = (name, kind, registry, auth) {
             receivers.push(Receiver { name, kind, registry, auth });

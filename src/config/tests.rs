@@ -156,12 +156,12 @@ events: {attempts: 1000}
       listen.admin: expected an address such as `0.0.0.0:8443`, got `nowhere`
       listen.metrics: unknown key (hint: it is called `admin`)
       listen.webhook: expected a text, got `8443` (hint: write it in quotes)
-      notify: not supported by this version
-      push-gate: not supported by this version
+      notify: not supported by this version (hint: leave it out)
+      push-gate: not supported by this version (hint: leave it out)
       receivers[0].auth: expected exactly one of `bearer-file`, `basic`, `none: true`
       receivers[0].kind: not supported by this version: `harbor` (hint: supported: `distribution`)
       receivers[0].name: expected lower-case letters, digits and single hyphens (at most 63), got `Main`
-      receivers[0].on-deny: not supported by this version
+      receivers[0].on-deny: not supported by this version (hint: leave it out)
       receivers[0].registry: expected a host such as `registry.example.com`, got `r/x` (hint: only the host; repositories go into `policy.scopes`)
       receivers[1].auth: expected exactly one of `bearer-file`, `basic`, `none: true`
       receivers[1].kind: missing
