@@ -30,6 +30,26 @@ pub struct ReferenceError {
     reason: String,
 }
 
+impl ReferenceError {
+    /// What is wrong, without the text itself, for a command line that names it already; with a
+    /// hint for whoever typed it.
+    pub fn reason(&self) -> String {
+        format!("not an image reference ({}{})", self.reason, hint(&self.text))
+    }
+}
+
+/// What to write instead, where the slip is a usual one.
+fn hint(text: &str) -> &'static str {
+    let lower = text.to_ascii_lowercase();
+    if ["http://", "https://", "docker://"].iter().any(|scheme| lower.starts_with(scheme)) {
+        "; hint: leave out everything up to `://`"
+    } else if lower != text && lower.parse::<oci_spec::distribution::Reference>().is_ok() {
+        "; hint: write the name in lower case"
+    } else {
+        ""
+    }
+}
+
 impl Reference {
     /// A reference to `digest` in a repository whose name was already validated elsewhere.
     /// Checks the whole name again, because events bring repository names from outside.
@@ -167,6 +187,16 @@ mod tests {
             assert!(bad.parse::<Reference>().is_err(), "{bad}");
         }
         assert!("a".repeat(MAX_REFERENCE_BYTES + 1).parse::<Reference>().is_err());
+    }
+
+    #[test]
+    fn usual_slips_get_a_hint() {
+        let error = |text: &str| text.parse::<Reference>().unwrap_err().reason();
+        insta::assert_snapshot!(error("UPPER"), @"not an image reference (invalid reference format; hint: write the name in lower case)");
+        insta::assert_snapshot!(error("r.example.com/ML/app:V1"), @"not an image reference (invalid reference format; hint: write the name in lower case)");
+        insta::assert_snapshot!(error("https://r.example.com/ml/app"), @"not an image reference (invalid reference format; hint: leave out everything up to `://`)");
+        insta::assert_snapshot!(error("docker://python"), @"not an image reference (invalid reference format; hint: leave out everything up to `://`)");
+        insta::assert_snapshot!(error("a b"), @"not an image reference (invalid reference format)");
     }
 
     #[test]

@@ -33,12 +33,12 @@ impl HostConfig {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum UnlistedRegistries {
-    /// The large public ones may be contacted.
+    /// The public ones everybody knows are contacted, anonymously.
     #[default]
     WellKnown,
-    /// Every host may be contacted.
+    /// Any host is contacted, anonymously. Lets whoever names an image choose whom we talk to.
     Any,
-    /// None.
+    /// None is contacted.
     None,
 }
 
