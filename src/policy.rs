@@ -7,6 +7,7 @@ use globset::GlobMatcher;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::model::reference::canonical_registry;
 use crate::model::{Cause, Digest, Level, Platform, Reference, RuleId};
 use crate::rules::{RULES, Settings};
 
@@ -78,13 +79,14 @@ impl RulePolicy {
 }
 
 /// A glob over names, anchored at both ends: `*` stays within one part of a path, `**` does not.
+/// The registry in it is spelled as references spell theirs (see [`Reference::registry`]).
 #[derive(Debug, Clone)]
 pub struct Pattern(GlobMatcher);
 
 impl Pattern {
     /// Compiles a pattern. The error is for people.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let glob = globset::GlobBuilder::new(text)
+        let glob = globset::GlobBuilder::new(&respelled(text))
             .literal_separator(true)
             .backslash_escape(true)
             .build()
@@ -97,10 +99,25 @@ impl Pattern {
         self.0.is_match(text)
     }
 
-    /// The pattern as written.
+    /// The pattern as written, but for the spelling of its registry.
     pub fn as_str(&self) -> &str {
         self.0.glob().glob()
     }
+}
+
+/// A pattern that names its registry in another spelling than references do would never match,
+/// and a scope that never matches tightens nothing.
+fn respelled(text: &str) -> String {
+    let (registry, rest) = text.split_at(text.find('/').unwrap_or(text.len()));
+    if !registry.contains(['*', '?', '[', '{', '\\']) {
+        return canonical_registry(registry) + rest;
+    }
+    let lower = registry.to_ascii_lowercase();
+    let host = lower
+        .strip_suffix(":443")
+        .filter(|host| host.ends_with(|last: char| last.is_ascii_alphanumeric()))
+        .unwrap_or(&lower);
+    format!("{host}{rest}")
 }
 
 impl Serialize for Pattern {
@@ -272,6 +289,25 @@ mod tests {
             );
         }
         assert!(Pattern::parse("[").is_err());
+    }
+
+    #[test]
+    fn a_registry_matches_in_every_spelling() {
+        let table = [
+            ("Registry.Example.com/strict/**", "registry.example.com/strict/app", true),
+            ("registry.example.com:443/strict/**", "registry.example.com/strict/app", true),
+            ("registry.example.com:5000/**", "registry.example.com:5000/app", true),
+            ("*.Example.com:443/**", "registry.example.com/app", true),
+            ("*:443/**", "registry.example.com:5000/app", false),
+            ("index.docker.io/ml/*", "docker.io/ml/app", true),
+            ("Registry.Example.com:443", "registry.example.com", true),
+            ("r.example.com/app:V1", "r.example.com/app:V1", true),
+            ("r.example.com/app:V1", "r.example.com/app:v1", false),
+        ];
+        for (pattern, text, expected) in table {
+            let pattern = Pattern::parse(pattern).unwrap();
+            assert_eq!(pattern.matches(text), expected, "{} {text}", pattern.as_str());
+        }
     }
 
     #[test]
