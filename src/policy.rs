@@ -154,7 +154,8 @@ impl Scope {
 /// A dated, reasoned waiver.
 #[derive(Debug, Clone, Serialize)]
 pub struct Exception {
-    /// Images it is for: `registry/repository`, or with `:tag` or `@digest` behind it.
+    /// Images it is for: `registry/repository`, or with `:tag` or `@digest` behind it. A tag is
+    /// only looked at when a reference has no digest.
     pub images: Vec<Pattern>,
     /// Rules it waives.
     pub rules: Vec<RuleId>,
@@ -166,16 +167,17 @@ pub struct Exception {
 
 impl Exception {
     /// Whether it waives findings about `reference` today.
+    ///
+    /// With a digest written, the tag counts for nothing: runtimes ignore it too, so whoever may
+    /// name an image could put the waived tag in front of any digest.
     pub fn covers(&self, reference: &Reference, today: Date) -> bool {
-        let written = reference.to_string();
         let name = reference.name();
-        let tagged = reference.tag().map(|tag| format!("{name}:{tag}"));
+        let exact = match (reference.digest(), reference.tag()) {
+            (Some(digest), _) => format!("{name}@{digest}"),
+            (None, tag) => format!("{name}:{}", tag.unwrap_or("latest")),
+        };
         today <= self.until
-            && self.images.iter().any(|glob| {
-                glob.matches(&name)
-                    || glob.matches(&written)
-                    || tagged.as_deref().is_some_and(|tagged| glob.matches(tagged))
-            })
+            && self.images.iter().any(|glob| glob.matches(&name) || glob.matches(&exact))
     }
 }
 
@@ -358,6 +360,29 @@ mod tests {
         assert!(covers("r.example.com/app:1.4", before));
         assert!(!covers("r.example.com/app:2", before));
         assert!(!covers("evil.example.com/legacy/x", before));
+    }
+
+    #[test]
+    fn a_waived_tag_in_front_of_another_digest_waives_nothing() {
+        let good = Digest::of(b"good");
+        let pinned = format!("r.example.com/pinned@{good}");
+        let exception = Exception {
+            images: patterns(&["r.example.com/app:1.*", "r.example.com/b:1", &pinned]),
+            rules: vec![RuleId::new("cuda-devel")],
+            until: jiff::civil::date(2027, 1, 31),
+            reason: "ML-142".into(),
+        };
+        let covers =
+            |image: &str| exception.covers(&reference(image), jiff::civil::date(2027, 1, 1));
+        let bad = Digest::of(b"bad");
+        assert!(covers("r.example.com/app:1.0"));
+        assert!(covers("r.example.com/b:1"));
+        assert!(!covers(&format!("r.example.com/app:1.0@{bad}")));
+        assert!(!covers(&format!("r.example.com/b:1@{bad}")));
+        assert!(!covers(&format!("r.example.com/app@{bad}")));
+        assert!(covers(&pinned));
+        assert!(covers(&format!("r.example.com/pinned:whatever@{good}")));
+        assert!(!covers(&format!("r.example.com/pinned@{bad}")));
     }
 
     #[test]
