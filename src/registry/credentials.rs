@@ -133,7 +133,7 @@ fn credential(
     ask: impl Fn(&str) -> Result<DockerCredential, CredentialRetrievalError>,
 ) -> Result<Credential, CredentialRetrievalError> {
     for server in filed_under(registry) {
-        match ask(server) {
+        match ask(&server) {
             Ok(DockerCredential::UsernamePassword(user, password)) => {
                 return Ok(Credential::Basic { user, password });
             }
@@ -147,12 +147,14 @@ fn credential(
 }
 
 /// Docker files its own registry under the address of the long gone v1 API.
-fn filed_under(registry: &str) -> Vec<&str> {
+fn filed_under(registry: &str) -> Vec<String> {
     match registry {
-        "docker.io" | "index.docker.io" | "registry-1.docker.io" => {
-            vec!["https://index.docker.io/v1/", "index.docker.io", "docker.io"]
-        }
-        other => vec![other],
+        "docker.io" => ["https://index.docker.io/v1/", "index.docker.io", "docker.io"]
+            .map(str::to_owned)
+            .to_vec(),
+        // A login with the default port written out is filed with it.
+        host if !host.contains(':') => vec![host.to_owned(), format!("{host}:443")],
+        other => vec![other.to_owned()],
     }
 }
 
@@ -207,10 +209,12 @@ mod tests {
             "r.example.com": {"auth": STANDARD.encode("bob:a:b")},
             "https://index.docker.io/v1/": {"username": "hub", "password": "p"},
             "t.example.com:5000": {"identitytoken": "refresh"},
+            "p.example.com:443": {"username": "port", "password": "p"},
         }}));
         let table = [
             ("r.example.com", basic("bob", "a:b")),
             ("docker.io", basic("hub", "p")),
+            ("p.example.com", basic("port", "p")),
             ("t.example.com:5000", Credential::Identity("refresh".into())),
             ("t.example.com", Credential::Anonymous),
         ];

@@ -58,8 +58,6 @@ impl UnlistedRegistries {
 /// `*.dkr.ecr.*.amazonaws.com`) need credentials and therefore an entry of their own.
 pub const WELL_KNOWN: &[&str] = &[
     "docker.io",
-    "index.docker.io",
-    "registry-1.docker.io",
     "ghcr.io",
     "quay.io",
     "gcr.io",
