@@ -1,7 +1,9 @@
 //! The tar archive of a layer, member by member, as containerd's reader (Go's `archive/tar`)
-//! sees it. Header fields are decoded by the `tar` crate; the walk over members is ours, because
-//! extension headers must be capped, and wherever readers are known to disagree (CVE-2025-62518,
-//! CVE-2026-33055, GHSA-3pv8-6f4r-ffg2) the layer gets a defect instead of one reader's opinion.
+//! sees it. The walk over members is ours, because extension headers must be capped, and wherever
+//! readers are known to disagree (CVE-2025-62518, CVE-2026-33055, GHSA-3pv8-6f4r-ffg2) the layer
+//! gets a defect instead of one reader's opinion. Single fields are read in `fields`.
+
+mod fields;
 
 use std::io::{self, BufRead, Read};
 
@@ -51,9 +53,15 @@ struct Extensions {
 }
 
 impl Extensions {
-    /// The last value of a PAX key, as POSIX has it.
+    /// The last value of a PAX key, as POSIX has it. An empty one leaves the header's (`mergePAX`).
     fn pax(&self, key: &str) -> Option<&[u8]> {
-        self.pax.iter().rev().find(|(name, _)| name == key.as_bytes()).map(|(_, value)| &value[..])
+        let last = self.pax.iter().rev().find(|(name, _)| name == key.as_bytes());
+        last.map(|(_, value)| &value[..]).filter(|value| !value.is_empty())
+    }
+
+    /// Whether they wait for a member to describe.
+    fn are_pending(&self) -> bool {
+        !self.pax.is_empty() || self.long_name.is_some() || self.long_link.is_some()
     }
 }
 
@@ -69,13 +77,20 @@ impl<R: BufRead> Archive<R> {
         (self.content_left, self.padding_left) = (0, 0);
         let mut extensions = Extensions::default();
         loop {
-            let Some(header) = self.header()? else { return Ok(None) };
-            let size = header.entry_size().map_err(|_| self.damaged("unreadable size"))?;
+            let Some(header) = self.header()? else {
+                not_pending(&extensions, "the archive ends behind an extension header")?;
+                return Ok(None);
+            };
+            let size = fields::size(&header).ok_or_else(|| self.damaged("unreadable size"))?;
             match header.entry_type() {
                 EntryType::XHeader => extensions.pax = self.pax_records(size)?,
-                EntryType::XGlobalHeader => self.global_header(size)?,
-                EntryType::GNULongName => extensions.long_name = Some(self.long_name(size)?),
-                EntryType::GNULongLink => extensions.long_link = Some(self.long_name(size)?),
+                EntryType::XGlobalHeader => {
+                    // Go forgets them here, others do not: `x(size=N), g, file` hides N bytes.
+                    not_pending(&extensions, "a global header follows an extension header")?;
+                    self.global_header(size)?;
+                }
+                EntryType::GNULongName => extensions.long_name = self.long_name(size)?,
+                EntryType::GNULongLink => extensions.long_link = self.long_name(size)?,
                 _ => return self.member(&header, size, &extensions).map(Some),
             }
         }
@@ -108,6 +123,11 @@ impl<R: BufRead> Archive<R> {
         }
         let mut disagreement = disagreements(header, header_size, extensions);
         let kind = header.entry_type();
+        let path = extensions
+            .long_name
+            .clone()
+            .or_else(|| extensions.pax("path").map(<[u8]>::to_vec))
+            .unwrap_or_else(|| header.path_bytes().into_owned());
         let size = match extensions.pax("size") {
             Some(text) => number(text).ok_or_else(|| self.damaged("unreadable PAX size"))?,
             None => header_size,
@@ -116,7 +136,7 @@ impl<R: BufRead> Archive<R> {
             self.sparse_map(header)?;
         }
         // Go's reader takes these to have no content, whatever their size field says.
-        let size = if is_header_only(kind) {
+        let size = if is_header_only(kind) || fields::is_old_directory(header, &path) {
             if size != 0 {
                 disagreement.get_or_insert((
                     Defect::HeaderDisagreement,
@@ -129,11 +149,6 @@ impl<R: BufRead> Archive<R> {
         };
         self.content_left = size;
         self.padding_left = padding(size);
-        let path = extensions
-            .long_name
-            .clone()
-            .or_else(|| extensions.pax("path").map(<[u8]>::to_vec))
-            .unwrap_or_else(|| header.path_bytes().into_owned());
         let link = extensions
             .long_link
             .clone()
@@ -233,11 +248,12 @@ impl<R: BufRead> Archive<R> {
         Ok(())
     }
 
-    fn long_name(&mut self, size: u64) -> Result<Vec<u8>, Failure> {
+    fn long_name(&mut self, size: u64) -> Result<Option<Vec<u8>>, Failure> {
         let mut name = self.extension(size)?;
         let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
         name.truncate(end);
-        Ok(name)
+        // An empty one leaves the header's name, in Go.
+        Ok((!name.is_empty()).then_some(name))
     }
 
     /// Skips the further blocks of an old GNU sparse map.
@@ -267,6 +283,13 @@ impl<R: BufRead> Archive<R> {
             content(Defect::Truncated, format!("{what} after {} entries", self.members))
         }
     }
+}
+
+fn not_pending(extensions: &Extensions, what: &str) -> Result<(), Failure> {
+    if extensions.are_pending() {
+        return Err(content(Defect::HeaderDisagreement, what.into()));
+    }
+    Ok(())
 }
 
 fn content(defect: Defect, detail: String) -> Failure {
@@ -313,8 +336,18 @@ fn disagreements(
     {
         return disagreement("PAX and GNU long name give two names".into());
     }
-    if extensions.pax.iter().any(|(key, value)| key == b"path" && value.contains(&0)) {
+    if let (Some(long), Some(pax)) = (&extensions.long_link, extensions.pax("linkpath"))
+        && long.as_slice() != pax
+    {
+        return disagreement("PAX and GNU long name give two link targets".into());
+    }
+    let is_name = |key: &[u8]| matches!(key, b"path" | b"linkpath");
+    if extensions.pax.iter().any(|(key, value)| is_name(key) && value.contains(&0)) {
         return disagreement("a PAX name holds a NUL".into());
+    }
+    let is_renamed = extensions.long_name.is_some() || extensions.pax("path").is_some();
+    if !is_renamed && header.path_bytes() != fields::go_path(header) {
+        return disagreement("readers take the header's name prefix differently".into());
     }
     let sparse = |(key, _): &PaxRecord| key.starts_with(b"GNU.sparse.");
     if header.entry_type() == EntryType::GNUSparse || extensions.pax.iter().any(sparse) {
@@ -351,188 +384,4 @@ fn parse_pax(mut bytes: &[u8]) -> Option<Vec<PaxRecord>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A raw header with a right checksum.
-    fn header(name: &str, kind: u8, size: u64) -> Header {
-        let mut header = Header::new_gnu();
-        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
-        header.set_entry_type(EntryType::new(kind));
-        header.set_size(size);
-        header.set_cksum();
-        header
-    }
-
-    fn raw(header: &Header, content: &[u8]) -> Vec<u8> {
-        let mut bytes = header.as_bytes().to_vec();
-        bytes.extend_from_slice(content);
-        bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
-        bytes
-    }
-
-    fn file(name: &str, content: &[u8]) -> Vec<u8> {
-        raw(&header(name, b'0', content.len().try_into().unwrap()), content)
-    }
-
-    fn pax(records: &[(&str, &str)]) -> Vec<u8> {
-        let mut body = String::new();
-        for (key, value) in records {
-            let rest = format!(" {key}={value}\n");
-            let mut length = rest.len() + 1;
-            while format!("{length}{rest}").len() != length {
-                length += 1;
-            }
-            body.push_str(&length.to_string());
-            body.push_str(&rest);
-        }
-        raw(&header("pax", b'x', body.len().try_into().unwrap()), body.as_bytes())
-    }
-
-    fn long_name(name: &str) -> Vec<u8> {
-        let body = format!("{name}\0");
-        raw(&header("././@LongLink", b'L', body.len().try_into().unwrap()), body.as_bytes())
-    }
-
-    fn end() -> Vec<u8> {
-        vec![0; 2 * BLOCK]
-    }
-
-    fn walk_with(bytes: &[u8], limits: &Limits) -> Result<Vec<(Member, Vec<u8>)>, Failure> {
-        let mut archive = Archive::new(bytes, limits);
-        let mut members = Vec::new();
-        while let Some(member) = archive.next_member()? {
-            let mut content = vec![0; 100_000];
-            let count = archive.read_content(&mut content)?;
-            content.truncate(count);
-            members.push((member, content));
-        }
-        Ok(members)
-    }
-
-    fn walk(bytes: &[u8]) -> Result<Vec<(Member, Vec<u8>)>, Failure> {
-        walk_with(bytes, &Limits::default())
-    }
-
-    fn names(bytes: &[u8]) -> Vec<String> {
-        walk(bytes)
-            .unwrap()
-            .iter()
-            .map(|(member, _)| String::from_utf8_lossy(&member.path).into_owned())
-            .collect()
-    }
-
-    fn defect(bytes: &[u8]) -> Defect {
-        match walk(bytes) {
-            Err(Failure::Content(content)) => content.defect,
-            Ok(members) => members.iter().find_map(|(m, _)| m.disagreement.clone()).unwrap().0,
-            other @ Err(_) => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn reads_plain_members_with_padding() {
-        let archive = [file("a", b"hello"), file("b", &[1; 512]), file("c", b""), end()].concat();
-        let members = walk(&archive).unwrap();
-        let contents: Vec<_> = members.iter().map(|(_, content)| content.len()).collect();
-        assert_eq!(contents, [5, 512, 0]);
-        assert_eq!(names(&archive), ["a", "b", "c"]);
-        // No end marker at all, as old builders left it, and an archive of nothing.
-        assert_eq!(names(&file("a", b"hello")), ["a"]);
-        assert!(names(&[]).is_empty());
-        assert!(names(&end()).is_empty());
-    }
-
-    #[test]
-    fn applies_extensions() {
-        let table = [
-            ([pax(&[("path", "p/long")]), file("short", b"")].concat(), "p/long"),
-            ([long_name("g/long"), file("short", b"")].concat(), "g/long"),
-            (
-                [pax(&[("SCHILY.xattr.security.capability", "a\nb=c\n")]), file("s", b"")].concat(),
-                "s",
-            ),
-            (
-                [pax(&[("comment", "x")]), pax(&[("path", "second")]), file("s", b"")].concat(),
-                "second",
-            ),
-        ];
-        for (archive, name) in table {
-            assert_eq!(names(&archive), [name]);
-            assert_eq!(walk(&archive).unwrap()[0].0.disagreement, None);
-        }
-        let big = [pax(&[("size", "5")]), raw(&header("f", b'0', 0), b"hello"), file("n", b"")];
-        let members = walk(&big.concat()).unwrap();
-        assert_eq!((members[0].1.as_slice(), members.len()), (&b"hello"[..], 2));
-    }
-
-    #[test]
-    fn disagreeing_headers_are_defects() {
-        // CVE-2026-33055: PAX size against a non-zero header size.
-        let sizes = [pax(&[("size", "0")]), file("a", &[0; 512])].concat();
-        let names = [pax(&[("path", "a")]), long_name("b"), file("c", b"")].concat();
-        let global = raw(&header("g", b'g', 10), b"10 path=x\n");
-        let hard_link = raw(&header("h", b'1', 512), &file("hidden", b""));
-        let sparse = [pax(&[("GNU.sparse.major", "1")]), file("s", b"")].concat();
-        let table = [
-            (sizes, Defect::HeaderDisagreement),
-            (names, Defect::HeaderDisagreement),
-            (global, Defect::HeaderDisagreement),
-            (hard_link, Defect::HeaderDisagreement),
-            (sparse, Defect::SparseEntry),
-            (raw(&header("s", b'S', 0), b""), Defect::SparseEntry),
-            ([file("a", b""), end(), file("hidden", b"")].concat(), Defect::TrailingData),
-            ([file("a", b""), vec![0; BLOCK], file("hidden", b"")].concat(), Defect::TrailingData),
-        ];
-        for (archive, expected) in table {
-            assert_eq!(defect(&archive), expected);
-        }
-    }
-
-    #[test]
-    fn damage_is_named() {
-        let whole = [file("a", b"hello"), file("b", &[7; 900])].concat();
-        assert_eq!(defect(&whole[..700]), Defect::Truncated);
-        assert_eq!(defect(&whole[..1600]), Defect::Truncated);
-        assert_eq!(defect(b"GGUF is no tar archive"), Defect::NotATar);
-        assert_eq!(defect(&[b'x'; 600]), Defect::NotATar);
-        let mut later = whole.clone();
-        later[1030] ^= 1;
-        assert_eq!(defect(&later), Defect::Truncated);
-    }
-
-    #[test]
-    fn caps_are_exact() {
-        let archive = [file("a", b""), file("b", b""), end()].concat();
-        let limits = |entries| Limits { entries, ..Limits::default() };
-        assert!(walk_with(&archive, &limits(3)).is_ok());
-        assert!(walk_with(&archive, &limits(2)).is_ok());
-        assert!(walk_with(&archive, &limits(1)).is_err());
-
-        let named = |bytes: usize| [long_name(&"n".repeat(bytes)), file("x", b"")].concat();
-        for (bytes, flagged) in [(4095, false), (4096, false), (4097, true), (100_000, true)] {
-            let member = walk(&named(bytes)).unwrap().remove(0).0;
-            assert_eq!(member.disagreement.is_some(), flagged, "{bytes}");
-        }
-        let over = usize::try_from(MAX_EXTENSION_BYTES).unwrap();
-        assert!(walk(&named(over - 1)).is_ok());
-        assert_eq!(defect(&named(over)), Defect::PathTooLong);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn never_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..3000)) {
-            let _ = walk(&bytes);
-        }
-
-        #[test]
-        fn never_panics_on_mutations(at in 0_usize..3000, value: u8) {
-            let mut archive =
-                [pax(&[("path", "p")]), file("a", b"hello"), long_name("x"), file("b", &[7; 900]), end()].concat();
-            if let Some(byte) = archive.get_mut(at) {
-                *byte = value;
-            }
-            let _ = walk(&archive);
-        }
-    }
-}
+mod tests;
