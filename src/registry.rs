@@ -127,16 +127,16 @@ impl FetchError {
     /// What happened, to stand behind the word of [`Self::cause`], which is not said again.
     fn detail(&self) -> String {
         match self {
-            Self::Unreachable(text)
-            | Self::Denied(text)
-            | Self::NotFound(text)
-            | Self::RateLimited(text) => text.clone(),
             Self::Unlisted(host) => format!("`{host}`"),
             // The hints for causes speak of registries.
             Self::Local(text) if !text.contains("hint:") => {
                 format!("{text} (hint: write it anew, with `docker save` or `skopeo copy`)")
             }
-            Self::Local(text) => text.clone(),
+            Self::Unreachable(text)
+            | Self::Denied(text)
+            | Self::NotFound(text)
+            | Self::RateLimited(text)
+            | Self::Local(text) => text.clone(),
             Self::Mismatch(_) | Self::TooLarge { .. } => self.to_string(),
         }
     }
