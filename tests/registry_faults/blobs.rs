@@ -162,7 +162,11 @@ async fn refusals_come_before_the_first_byte() {
 async fn a_reader_that_had_enough_stops_the_download() {
     let registry = FakeRegistry::start().await;
     let blob = registry.put_generated(Digest::of(b"claimed"), 8 << 30, |_| 0);
-    let mut stream = client(&registry).blob(&registry.reference("a", "1"), &blob).await.unwrap();
+    // The registry makes megabytes, on this same thread, before we get to see the first.
+    let timeouts = Timeouts { idle: Duration::from_secs(30), ..Timeouts::default() };
+    let hosts = [listed(&registry, Credentials::Anonymous)];
+    let (client, _) = client_with(&hosts, UnlistedRegistries::None, &timeouts);
+    let mut stream = client.blob(&registry.reference("a", "1"), &blob).await.unwrap();
     assert!(stream.next().await.unwrap().is_ok());
     drop(stream);
     // What fits into socket buffers may be under way; the rest is never made.
