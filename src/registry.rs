@@ -93,7 +93,9 @@ pub enum FetchError {
     /// The operator did not list the host.
     #[error("registry is not listed (hint: add it to `registries`): `{0}`")]
     Unlisted(String),
-    /// The registry delivers bytes of another digest or size than asked for, repeatedly.
+    /// The registry delivers bytes of another digest than asked for, or repeatedly of another
+    /// size. Bytes of a blob that were handed out cannot be asked for again within one stream:
+    /// who sees this after some should read the blob once more from its start.
     #[error("registry returned other bytes than asked: {0}")]
     Mismatch(String),
     /// A layout folder or archive file cannot be read.

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    CONCURRENCY, MAX_INDEX_DEPTH, MAX_MANIFESTS, MAX_READ_BYTES, Resolved, SkippedManifest,
-    is_known,
+    AbsentManifest, CONCURRENCY, MAX_INDEX_DEPTH, MAX_MANIFESTS, MAX_READ_BYTES, Resolved,
+    SkippedManifest, is_known,
 };
 use crate::model::image::MAX_CONFIG_BYTES;
 use crate::model::manifest::{Index, Manifest, ManifestKind};
@@ -29,6 +29,7 @@ enum Content {
     Index(Index),
     Image(Box<Image>),
     Skipped(SkippedManifest),
+    Absent(AbsentManifest),
 }
 
 struct Found {
@@ -50,6 +51,7 @@ pub(super) struct Walk<'a> {
     seen: HashSet<Node>,
     images: Vec<Image>,
     skipped: Vec<SkippedManifest>,
+    absent: Vec<AbsentManifest>,
     bytes_read: u64,
 }
 
@@ -64,6 +66,7 @@ impl<'a> Walk<'a> {
             seen: HashSet::new(),
             images: Vec::new(),
             skipped: Vec::new(),
+            absent: Vec::new(),
             bytes_read: 0,
         }
     }
@@ -85,8 +88,8 @@ impl<'a> Walk<'a> {
                 format!("manifests and configurations are larger than {MAX_READ_BYTES} bytes");
             self.images.push(whole_index(&digest, defect));
         }
-        let Self { images, skipped, bytes_read, .. } = self;
-        Ok(Resolved { digest, images, skipped, bytes_read })
+        let Self { images, skipped, absent, bytes_read, .. } = self;
+        Ok(Resolved { digest, images, skipped, absent, bytes_read })
     }
 
     /// Reads nodes until there are no more or there was too much.
@@ -111,6 +114,7 @@ impl<'a> Walk<'a> {
             match content {
                 Content::Image(image) => self.images.push(*image),
                 Content::Skipped(skipped) => self.skipped.push(skipped),
+                Content::Absent(absent) => self.absent.push(absent),
                 Content::Index(_) if depth > MAX_INDEX_DEPTH => {
                     let defect = format!("indexes are nested deeper than {MAX_INDEX_DEPTH}");
                     self.images.push(whole_index(&node.digest, defect));
@@ -154,22 +158,20 @@ impl Reader<'_> {
     }
 
     async fn child(&self, node: Node) -> Result<Found, FetchError> {
-        match self.registry.manifest(&self.reference.at(&node.digest)).await {
-            Ok(raw) => match self.read(node.clone(), &raw).await {
-                Err(error) if self.may_lack(&node, &error) => Ok(spoilt(node, error.to_string())),
-                read => read,
-            },
-            Err(error @ FetchError::TooLarge { .. }) => Ok(spoilt(node, error.to_string())),
-            Err(error) if self.may_lack(&node, &error) => Ok(spoilt(node, error.to_string())),
+        let read = match self.registry.manifest(&self.reference.at(&node.digest)).await {
+            Ok(raw) => self.read(node.clone(), &raw).await,
+            Err(error @ FetchError::TooLarge { .. }) => Ok(spoilt(node.clone(), error.to_string())),
             Err(error) => Err(error),
+        };
+        match read {
+            Err(FetchError::NotFound(detail)) if self.may_lack(&node) => Ok(absent(node, detail)),
+            read => read,
         }
     }
 
     /// Whether a child's absence is none of our business (see [`super::resolve`]).
-    fn may_lack(&self, node: &Node, error: &FetchError) -> bool {
-        matches!(error, FetchError::NotFound(_))
-            && is_known(&node.platform)
-            && !self.platforms.include(&node.platform)
+    fn may_lack(&self, node: &Node) -> bool {
+        is_known(&node.platform) && !self.platforms.include(&node.platform)
     }
 
     async fn read(&self, node: Node, raw: &RawManifest) -> Result<Found, FetchError> {
@@ -240,6 +242,12 @@ fn skipped_kind(manifest: &Manifest) -> Option<String> {
         ManifestKind::Attestation => Some("attestation".to_owned()),
         ManifestKind::Artifact(kind) => Some(kind),
     }
+}
+
+fn absent(node: Node, detail: String) -> Found {
+    let (digest, platform) = (node.digest.clone(), node.platform.clone());
+    let content = Content::Absent(AbsentManifest { digest, platform, detail });
+    Found { node, content, bytes: 0 }
 }
 
 fn spoilt(node: Node, defect: String) -> Found {

@@ -142,7 +142,7 @@ async fn images_that_no_registry_is_asked_for() {
     - not-found: not an image reference (invalid reference format): `not an image` (hint: check the name, tag and digest, and that the push has ended)
 
     spec.containers[0]: UPPER/Case:1 could not be checked:
-    - not-found: not an image reference (invalid reference format): `UPPER/Case:1` (hint: check the name, tag and digest, and that the push has ended)
+    - not-found: not an image reference (upper case in the repository): `UPPER/Case:1` (hint: check the name, tag and digest, and that the push has ended)
 
     spec.containers[0]: app@sha256:12 could not be checked:
     - not-found: not an image reference (invalid reference format): `app@sha256:12` (hint: check the name, tag and digest, and that the push has ended)
