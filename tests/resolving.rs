@@ -125,6 +125,33 @@ async fn attestations_and_artifacts_are_skipped_by_content() {
 }
 
 #[tokio::test]
+async fn an_image_dressed_as_an_artifact_is_judged() {
+    let registry = FakeRegistry::start().await;
+    let layer = descriptor(OCI_LAYER, b"layer");
+    let dressed = |config: &str, bytes: &str| {
+        manifest(&registry.put_blob(config, bytes.to_owned()), std::slice::from_ref(&layer))
+    };
+    let rootfs = r#"{"rootfs":{"type":"layers","diff_ids":[]}}"#;
+    let table = [
+        (dressed("application/json", "{}"), 1),
+        (dressed("application/x-own", rootfs), 1),
+        (dressed("application/x-own", r#"{"RootFS":{}}"#), 1),
+        // ORAS: the types of layers, but nothing that could be run.
+        (dressed("application/vnd.acme.config.v1+json", "{}"), 0),
+        (dressed("application/vnd.acme.config.v1+json", "no json"), 0),
+    ];
+    for (manifest, images) in table {
+        registry.put_manifest("ml/app", Some("1"), &manifest);
+        let found = resolved(&registry).await;
+        assert_eq!((found.images.len(), found.skipped.len()), (images, 1 - images), "{manifest}");
+    }
+    let mut docker = dressed("application/x-own", "{}");
+    docker["mediaType"] = json!("application/vnd.docker.distribution.manifest.v2+json");
+    registry.put_manifest("ml/app", Some("1"), &docker);
+    assert_eq!(resolved(&registry).await.images.len(), 1);
+}
+
+#[tokio::test]
 async fn a_platform_that_index_and_configuration_dispute_is_wanted_for_both() {
     let registry = FakeRegistry::start().await;
     let image = put_image(&registry, "amd64");

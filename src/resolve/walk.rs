@@ -179,44 +179,36 @@ impl Reader<'_> {
         let content = match Document::parse(&raw.bytes) {
             Err(defect) => return Ok(Found { bytes, ..spoilt(node, defect.to_string()) }),
             Ok(Document::Index(index)) => Content::Index(index),
-            Ok(Document::Manifest(manifest)) => match skipped_kind(&manifest) {
-                Some(kind) => {
-                    Content::Skipped(SkippedManifest { digest: node.digest.clone(), kind })
-                }
-                None => return self.image(node, *manifest, bytes).await,
-            },
+            Ok(Document::Manifest(manifest)) => {
+                return self.manifest(node, *manifest, bytes).await;
+            }
         };
         Ok(Found { node, content, bytes })
     }
 
-    async fn image(
+    async fn manifest(
         &self,
         node: Node,
         manifest: Manifest,
-        manifest_bytes: u64,
+        bytes: u64,
     ) -> Result<Found, FetchError> {
-        let mut image = blank(node.clone());
-        let mut bytes = manifest_bytes;
-        match self.config(&manifest.config).await? {
-            None => image.defects.push(format!(
-                "image configuration is larger than {MAX_CONFIG_BYTES} bytes: {}",
-                manifest.config.size
-            )),
-            Some(json) => {
-                bytes = bytes.saturating_add(u64::try_from(json.len()).unwrap_or(u64::MAX));
-                match ImageConfig::parse(&json) {
-                    Ok(config) => image.config = config,
-                    Err(error) => {
-                        image.defects.push(format!("malformed image configuration: {error}"));
-                    }
-                }
+        let kind = match manifest.kind() {
+            ManifestKind::Attestation => "attestation".to_owned(),
+            ManifestKind::Artifact(kind) => kind,
+            ManifestKind::Image => {
+                let config = self.config(&manifest.config).await?;
+                return Ok(image(node, manifest, config.as_deref(), bytes));
             }
-        }
-        if !is_known(&image.platform) {
-            image.platform = image.config.platform.clone();
-        }
-        image.manifest = manifest;
-        Ok(Found { node, content: Content::Image(Box::new(image)), bytes })
+            ManifestKind::Unclear(kind) => {
+                let config = self.config(&manifest.config).await?;
+                if config.as_deref().is_none_or(ImageConfig::has_rootfs) {
+                    return Ok(image(node, manifest, config.as_deref(), bytes));
+                }
+                kind
+            }
+        };
+        let content = Content::Skipped(SkippedManifest { digest: node.digest.clone(), kind });
+        Ok(Found { node, content, bytes })
     }
 
     /// The bytes of a configuration; `None` when it is too large to be one.
@@ -236,12 +228,27 @@ impl Reader<'_> {
     }
 }
 
-fn skipped_kind(manifest: &Manifest) -> Option<String> {
-    match manifest.kind() {
-        ManifestKind::Image => None,
-        ManifestKind::Attestation => Some("attestation".to_owned()),
-        ManifestKind::Artifact(kind) => Some(kind),
+/// The image of a manifest, with its configuration as far as that can be read; `None` is one that
+/// is too large.
+fn image(node: Node, manifest: Manifest, config: Option<&[u8]>, manifest_bytes: u64) -> Found {
+    let mut image = blank(node.clone());
+    let config_bytes = config.map_or(0, <[u8]>::len);
+    match config.map(ImageConfig::parse) {
+        None => image.defects.push(format!(
+            "image configuration is larger than {MAX_CONFIG_BYTES} bytes: {}",
+            manifest.config.size
+        )),
+        Some(Ok(config)) => image.config = config,
+        Some(Err(error)) => {
+            image.defects.push(format!("malformed image configuration: {error}"));
+        }
     }
+    if !is_known(&image.platform) {
+        image.platform = image.config.platform.clone();
+    }
+    image.manifest = manifest;
+    let bytes = manifest_bytes.saturating_add(u64::try_from(config_bytes).unwrap_or(u64::MAX));
+    Found { node, content: Content::Image(Box::new(image)), bytes }
 }
 
 fn absent(node: Node, detail: String) -> Found {
@@ -280,6 +287,7 @@ fn blank(node: Node) -> Image {
         platform: node.platform,
         digest: node.digest,
         manifest: Manifest {
+            media_type: None,
             config,
             layers: Vec::new(),
             annotations: BTreeMap::new(),
