@@ -74,7 +74,7 @@ impl ConfigFile {
 #[derive(Debug, Clone, Args)]
 pub struct Check {
     /// A reference (`registry.example.com/ml/app:1.4`), an OCI layout folder (`oci:DIR[:TAG]`) or
-    /// an archive of `docker save` (`docker-archive:FILE`).
+    /// an archive of `docker save` (`docker-archive:FILE[:REF]`).
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<String>,
     /// Configuration file.
@@ -131,11 +131,7 @@ pub enum Config {
         file: PathBuf,
     },
     /// Print the JSON Schema of the configuration file.
-    Schema {
-        /// Write it here instead of to stdout.
-        #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-    },
+    Schema,
 }
 
 /// Options of `certs`.
@@ -148,7 +144,7 @@ pub struct Certs {
     #[arg(
         long,
         value_name = "NAME",
-        default_values = ["localhost", "127.0.0.1", "plimsoll.plimsoll.svc"]
+        default_values = crate::tls::DEFAULT_HOSTS
     )]
     pub host: Vec<String>,
     /// Overwrite existing files.
@@ -165,6 +161,15 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(config) => config::run(&config),
         Command::Certs(certs) => certs::run(&certs),
     }
+}
+
+/// <https://no-color.org>: present and not empty, whatever its value, means no colour.
+fn wants_colour() -> bool {
+    is_colour(std::env::var_os("NO_COLOR").as_deref())
+}
+
+fn is_colour(no_color: Option<&std::ffi::OsStr>) -> bool {
+    no_color.is_none_or(std::ffi::OsStr::is_empty)
 }
 
 /// Writes to stdout. A reader that went away (`plimsoll rules | head`) is no error.
@@ -185,5 +190,12 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_color_switches_colours_off() {
+        assert!(is_colour(None));
+        assert!(is_colour(Some("".as_ref())));
+        assert!(!is_colour(Some("0".as_ref())));
     }
 }

@@ -24,13 +24,13 @@ pub use network::{Certificate, Listen, Receiver, ReceiverAuth, Registry, Tls};
 pub use place::Store;
 pub(crate) use policy::is_platform;
 pub use problem::{ConfigError, Problem};
-pub use raw::Unlisted;
 pub use schema::of_config as json_schema;
 pub use secret::Secret;
 pub use work::{Admission, Events, Scan};
 pub use yaml::MAX_CONFIG_BYTES;
 
 use crate::policy::Policy;
+use crate::registry::UnlistedRegistries;
 use files::{Files, Sources};
 use problem::Problems;
 use raw::RawConfig;
@@ -49,7 +49,7 @@ pub struct Config {
     /// Registries that may be contacted; the first whose host matches wins.
     pub registries: Vec<Registry>,
     /// What happens to the other registries.
-    pub unlisted: Unlisted,
+    pub unlisted: UnlistedRegistries,
     /// Senders of push events, by unique name.
     pub receivers: Vec<Receiver>,
     /// How layers are read.
@@ -110,7 +110,7 @@ impl Config {
         let registries = |config: &Self| -> Vec<_> {
             let parts = config.registries.iter().map(|registry| {
                 let host = registry.host.as_str().to_owned();
-                let files = (registry.docker_config.clone(), registry.ca_pem.clone());
+                let files = (registry.credentials.clone(), registry.ca_pem.clone());
                 (host, files, registry.plain_http)
             });
             parts.collect()
@@ -178,6 +178,9 @@ fn read_raw(text: &str, problems: &mut Problems) -> Option<RawConfig> {
     problems.keep("", raw)
 }
 
+/// Words for keys whose place is fixed but which do nothing yet.
+const NOT_SUPPORTED: &str = "not supported by this version (hint: leave it out)";
+
 /// Sections whose place is fixed but which this version cannot serve. Ignoring them would look
 /// like protection that is not there.
 fn refuse_later_sections(
@@ -186,10 +189,10 @@ fn refuse_later_sections(
     problems: &mut Problems,
 ) {
     if push_gate.is_some_and(is_written) {
-        problems.add("push-gate", "not supported by this version");
+        problems.add("push-gate", NOT_SUPPORTED);
     }
     if notify.is_some_and(is_written) {
-        problems.add("notify", "not supported by this version");
+        problems.add("notify", NOT_SUPPORTED);
     }
 }
 

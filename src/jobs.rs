@@ -3,10 +3,12 @@
 //! in the log, so a crash in between repeats it.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::BackoffBuilder as _;
+use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -55,12 +57,23 @@ async fn idle(app: &App) -> Duration {
 async fn step(app: &App, stop: &CancellationToken) -> Result<bool, StoreError> {
     let lease = app.live.load().config.events.lease;
     let Some(job) = app.store.claim(lease, Timestamp::now()).await? else { return Ok(false) };
+    let attempts = app.live.load().config.events.attempts;
+    if job.attempt > attempts {
+        // Only a process that died over it leaves a job so: it must not die for ever.
+        bury(app, &job, "the process ended over it again and again").await?;
+        return Ok(true);
+    }
+    let work = AssertUnwindSafe(judge(app, &job)).catch_unwind();
     let verdict = tokio::select! {
         // The lease stays: the job is taken up again after the restart.
         () = stop.cancelled() => return Ok(false),
-        verdict = leased(app, &job, lease, judge(app, &job)) => verdict,
+        verdict = leased(app, &job, lease, work) => verdict,
     };
-    settle(app, &job, verdict).await?;
+    match verdict {
+        Ok(verdict) => settle(app, &job, verdict).await?,
+        // A bug of ours met this image. Another attempt may go better; the worker lives on.
+        Err(_panic) => again(app, &job, "judging it broke off", false).await?,
+    }
     Ok(true)
 }
 
@@ -107,16 +120,19 @@ async fn settle(app: &App, job: &Job, verdict: Result<Verdict, String>) -> Resul
     else {
         return app.store.complete(job.id).await;
     };
-    let reason = undecided.to_string();
-    let attempts = app.live.load().config.events.attempts;
     let is_hopeless = verdict.undecided.iter().any(|undecided| !undecided.cause.is_transient());
-    if is_hopeless || job.attempt >= attempts {
-        return bury(app, job, &reason).await;
+    again(app, job, &undecided.to_string(), is_hopeless).await
+}
+
+/// Lets a job be tried again later, or gives it up.
+async fn again(app: &App, job: &Job, reason: &str, is_hopeless: bool) -> Result<(), StoreError> {
+    if is_hopeless || job.attempt >= app.live.load().config.events.attempts {
+        return bury(app, job, reason).await;
     }
     let due = Timestamp::now()
         .checked_add(SignedDuration::try_from(retry_delay(job.attempt)).unwrap_or_default())
         .unwrap_or(Timestamp::MAX);
-    app.store.retry(job.id, &reason, due).await
+    app.store.retry(job.id, reason, due).await
 }
 
 async fn bury(app: &App, job: &Job, reason: &str) -> Result<(), StoreError> {

@@ -58,7 +58,7 @@ impl Question {
         undecided: Vec<Undecided>,
     ) -> Verdict {
         let seen: Vec<_> = images.iter().map(|one| Seen::new(one.image, &one.facts)).collect();
-        let (mut findings, exceptions) = self.complaints(&seen);
+        let (mut findings, exceptions) = self.complaints(&seen, &|_| true);
         findings.sort_by_cached_key(order);
         for layer in findings.iter_mut().filter_map(|finding| finding.layer.as_mut()) {
             layer.created_by = layer.created_by.as_deref().map(redact);
@@ -78,15 +78,21 @@ impl Question {
         }
     }
 
-    /// Whether what is known suffices to refuse, whatever is learned later.
-    pub fn is_denied(&self, images: &[Judgeable<'_>]) -> bool {
+    /// Whether what is known suffices to refuse, whatever is learned later; asking those rules
+    /// only that have something new to say.
+    pub fn is_denied(&self, images: &[Judgeable<'_>], has_news: &dyn Fn(&RuleId) -> bool) -> bool {
         let seen: Vec<_> = images.iter().map(|one| Seen::new(one.image, &one.facts)).collect();
-        self.complaints(&seen).0.iter().any(|finding| finding.level == Level::Deny)
+        self.complaints(&seen, has_news).0.iter().any(|finding| finding.level == Level::Deny)
     }
 
-    /// All findings, exceptions and mode applied.
-    fn complaints(&self, seen: &[Seen<'_>]) -> (Vec<Finding>, Vec<Waived>) {
-        let mut findings: Vec<Finding> = seen.iter().flat_map(|seen| self.findings(seen)).collect();
+    /// All findings of some rules, exceptions and mode applied.
+    fn complaints(
+        &self,
+        seen: &[Seen<'_>],
+        is_asked: &dyn Fn(&RuleId) -> bool,
+    ) -> (Vec<Finding>, Vec<Waived>) {
+        let mut findings: Vec<Finding> =
+            seen.iter().flat_map(|seen| self.findings(seen, is_asked)).collect();
         let exceptions = self.waive(&mut findings);
         if self.mode() == Mode::Warn {
             for finding in &mut findings {
@@ -115,13 +121,15 @@ impl Question {
         }
     }
 
-    fn findings(&self, seen: &Seen<'_>) -> Vec<Finding> {
+    fn findings(&self, seen: &Seen<'_>, is_asked: &dyn Fn(&RuleId) -> bool) -> Vec<Finding> {
         let platform = seen.image.platform.to_string();
         let applied = self.policy.applied(&self.reference, self.namespace.as_deref());
         RULES
             .iter()
             .zip(applied)
-            .filter(|(_, Applied { level, .. })| *level > Level::Ignore)
+            .filter(|(rule, Applied { level, .. })| {
+                *level > Level::Ignore && is_asked(&rule.meta().id)
+            })
             .flat_map(|(rule, Applied { level, settings })| {
                 let mut findings = rule.judge(seen, &settings);
                 for finding in &mut findings {

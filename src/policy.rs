@@ -7,6 +7,7 @@ use globset::GlobMatcher;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::model::reference::canonical_registry;
 use crate::model::{Cause, Digest, Level, Platform, Reference, RuleId};
 use crate::rules::{RULES, Settings};
 
@@ -78,13 +79,14 @@ impl RulePolicy {
 }
 
 /// A glob over names, anchored at both ends: `*` stays within one part of a path, `**` does not.
+/// The registry in it is spelled as references spell theirs (see [`Reference::registry`]).
 #[derive(Debug, Clone)]
 pub struct Pattern(GlobMatcher);
 
 impl Pattern {
     /// Compiles a pattern. The error is for people.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let glob = globset::GlobBuilder::new(text)
+        let glob = globset::GlobBuilder::new(&respelled(text))
             .literal_separator(true)
             .backslash_escape(true)
             .build()
@@ -97,10 +99,25 @@ impl Pattern {
         self.0.is_match(text)
     }
 
-    /// The pattern as written.
+    /// The pattern as written, but for the spelling of its registry.
     pub fn as_str(&self) -> &str {
         self.0.glob().glob()
     }
+}
+
+/// A pattern that names its registry in another spelling than references do would never match,
+/// and a scope that never matches tightens nothing.
+fn respelled(text: &str) -> String {
+    let (registry, rest) = text.split_at(text.find('/').unwrap_or(text.len()));
+    if !registry.contains(['*', '?', '[', '{', '\\']) {
+        return canonical_registry(registry) + rest;
+    }
+    let lower = registry.to_ascii_lowercase();
+    let host = lower
+        .strip_suffix(":443")
+        .filter(|host| host.ends_with(|last: char| last.is_ascii_alphanumeric()))
+        .unwrap_or(&lower);
+    format!("{host}{rest}")
 }
 
 impl Serialize for Pattern {
@@ -137,7 +154,8 @@ impl Scope {
 /// A dated, reasoned waiver.
 #[derive(Debug, Clone, Serialize)]
 pub struct Exception {
-    /// Images it is for: `registry/repository`, or with `:tag` or `@digest` behind it.
+    /// Images it is for: `registry/repository`, or with `:tag` or `@digest` behind it. A tag is
+    /// only looked at when a reference has no digest.
     pub images: Vec<Pattern>,
     /// Rules it waives.
     pub rules: Vec<RuleId>,
@@ -149,16 +167,17 @@ pub struct Exception {
 
 impl Exception {
     /// Whether it waives findings about `reference` today.
+    ///
+    /// With a digest written, the tag counts for nothing: runtimes ignore it too, so whoever may
+    /// name an image could put the waived tag in front of any digest.
     pub fn covers(&self, reference: &Reference, today: Date) -> bool {
-        let written = reference.to_string();
         let name = reference.name();
-        let tagged = reference.tag().map(|tag| format!("{name}:{tag}"));
+        let exact = match (reference.digest(), reference.tag()) {
+            (Some(digest), _) => format!("{name}@{digest}"),
+            (None, tag) => format!("{name}:{}", tag.unwrap_or("latest")),
+        };
         today <= self.until
-            && self.images.iter().any(|glob| {
-                glob.matches(&name)
-                    || glob.matches(&written)
-                    || tagged.as_deref().is_some_and(|tagged| glob.matches(tagged))
-            })
+            && self.images.iter().any(|glob| glob.matches(&name) || glob.matches(&exact))
     }
 }
 
@@ -275,6 +294,25 @@ mod tests {
     }
 
     #[test]
+    fn a_registry_matches_in_every_spelling() {
+        let table = [
+            ("Registry.Example.com/strict/**", "registry.example.com/strict/app", true),
+            ("registry.example.com:443/strict/**", "registry.example.com/strict/app", true),
+            ("registry.example.com:5000/**", "registry.example.com:5000/app", true),
+            ("*.Example.com:443/**", "registry.example.com/app", true),
+            ("*:443/**", "registry.example.com:5000/app", false),
+            ("index.docker.io/ml/*", "docker.io/ml/app", true),
+            ("Registry.Example.com:443", "registry.example.com", true),
+            ("r.example.com/app:V1", "r.example.com/app:V1", true),
+            ("r.example.com/app:V1", "r.example.com/app:v1", false),
+        ];
+        for (pattern, text, expected) in table {
+            let pattern = Pattern::parse(pattern).unwrap();
+            assert_eq!(pattern.matches(text), expected, "{} {text}", pattern.as_str());
+        }
+    }
+
+    #[test]
     fn the_first_matching_scope_overrides_single_keys() {
         const MAX: Setting = Setting::bytes("max-compressed", 3, "");
         let rule = RuleId::new("image-size");
@@ -322,6 +360,29 @@ mod tests {
         assert!(covers("r.example.com/app:1.4", before));
         assert!(!covers("r.example.com/app:2", before));
         assert!(!covers("evil.example.com/legacy/x", before));
+    }
+
+    #[test]
+    fn a_waived_tag_in_front_of_another_digest_waives_nothing() {
+        let good = Digest::of(b"good");
+        let pinned = format!("r.example.com/pinned@{good}");
+        let exception = Exception {
+            images: patterns(&["r.example.com/app:1.*", "r.example.com/b:1", &pinned]),
+            rules: vec![RuleId::new("cuda-devel")],
+            until: jiff::civil::date(2027, 1, 31),
+            reason: "ML-142".into(),
+        };
+        let covers =
+            |image: &str| exception.covers(&reference(image), jiff::civil::date(2027, 1, 1));
+        let bad = Digest::of(b"bad");
+        assert!(covers("r.example.com/app:1.0"));
+        assert!(covers("r.example.com/b:1"));
+        assert!(!covers(&format!("r.example.com/app:1.0@{bad}")));
+        assert!(!covers(&format!("r.example.com/b:1@{bad}")));
+        assert!(!covers(&format!("r.example.com/app@{bad}")));
+        assert!(covers(&pinned));
+        assert!(covers(&format!("r.example.com/pinned:whatever@{good}")));
+        assert!(!covers(&format!("r.example.com/pinned@{bad}")));
     }
 
     #[test]

@@ -113,20 +113,38 @@ impl FetchError {
     /// What this means for a decision.
     pub fn cause(&self) -> Cause {
         match self {
-            Self::Unreachable(_) | Self::Mismatch(_) | Self::Local(_) | Self::TooLarge { .. } => {
+            Self::Unreachable(_) | Self::Mismatch(_) | Self::TooLarge { .. } => {
                 Cause::RegistryUnreachable
             }
             Self::Denied(_) => Cause::RegistryDenied,
-            Self::NotFound(_) => Cause::NotFound,
+            // No registry is to blame for what is wrong with a file.
+            Self::NotFound(_) | Self::Local(_) => Cause::NotFound,
             Self::RateLimited(_) => Cause::RateLimited,
             Self::Unlisted(_) => Cause::UnlistedRegistry,
+        }
+    }
+
+    /// What happened, to stand behind the word of [`Self::cause`], which is not said again.
+    fn detail(&self) -> String {
+        match self {
+            Self::Unreachable(text)
+            | Self::Denied(text)
+            | Self::NotFound(text)
+            | Self::RateLimited(text) => text.clone(),
+            Self::Unlisted(host) => format!("`{host}`"),
+            // The hints for causes speak of registries.
+            Self::Local(text) if !text.contains("hint:") => {
+                format!("{text} (hint: write it anew, with `docker save` or `skopeo copy`)")
+            }
+            Self::Local(text) => text.clone(),
+            Self::Mismatch(_) | Self::TooLarge { .. } => self.to_string(),
         }
     }
 }
 
 impl From<FetchError> for Undecided {
     fn from(error: FetchError) -> Self {
-        Self::new(error.cause(), error.to_string())
+        Self::new(error.cause(), error.detail())
     }
 }
 
@@ -148,3 +166,36 @@ impl FetchObserver for Unobserved {
 
 /// A registry shared between tasks.
 pub type SharedRegistry = Arc<dyn Registry>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        use FetchError as E;
+        let errors = [
+            E::Unreachable("GET r: timed out".into()),
+            E::Denied("GET r: status 401".into()),
+            E::NotFound("GET r: status 404".into()),
+            E::RateLimited("GET r: status 429".into()),
+            E::Unlisted("r.example.com".into()),
+            E::Mismatch("wanted a, got b".into()),
+            E::Local("not an OCI layout: `x`".into()),
+            E::Local("not a tar archive (hint: write one with `docker save`): `x`".into()),
+            E::TooLarge { what: "manifest", limit: 4 },
+        ];
+        let lines = errors.map(|error| Undecided::from(error).to_string());
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        registry-unreachable: GET r: timed out
+        registry-denied: GET r: status 401
+        not-found: GET r: status 404
+        rate-limited: GET r: status 429
+        unlisted-registry: `r.example.com`
+        registry-unreachable: registry returned other bytes than asked: wanted a, got b
+        not-found: not an OCI layout: `x` (hint: write it anew, with `docker save` or `skopeo copy`)
+        not-found: not a tar archive (hint: write one with `docker save`): `x`
+        registry-unreachable: manifest is larger than 4 bytes
+        ");
+    }
+}

@@ -14,7 +14,7 @@ pub mod server;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use make::{MadeCertificates, make_certificates};
+pub use make::{DEFAULT_HOSTS, MadeCertificates, make_certificates};
 pub use pair::Pair;
 pub use reload::{Polled, Reloader};
 pub use self_signed::{SelfSigned, self_signed};

@@ -80,7 +80,7 @@ fn help_explains_check() {
     Arguments:
       <IMAGE>...
               A reference (`registry.example.com/ml/app:1.4`), an OCI layout folder (`oci:DIR[:TAG]`) or
-              an archive of `docker save` (`docker-archive:FILE`)
+              an archive of `docker save` (`docker-archive:FILE[:REF]`)
 
     Options:
           --config <FILE>
@@ -121,7 +121,7 @@ fn help_explains_certs_and_config() {
     Options:
           --out <DIR>    Folder for ca.crt, ca.key, tls.crt and tls.key; made when missing
           --host <NAME>  DNS name or IP address of the server. May be repeated [default: localhost
-                         127.0.0.1 plimsoll.plimsoll.svc]
+                         127.0.0.1 ::1 plimsoll plimsoll.plimsoll.svc]
           --force        Overwrite existing files
       -h, --help         Print help
     ");
@@ -163,6 +163,23 @@ fn usage_errors_are_2() {
 }
 
 #[test]
+fn junk_gets_an_object_too() {
+    let (code, stdout, stderr) = run(&["check", "--no-cache", "-o", "json", "UPPER", "oci:"]);
+    assert_eq!(code, 2);
+    insta::assert_snapshot!(stderr, @r"
+    error: UPPER: not an image reference (invalid reference format; hint: write the name in lower case)
+    error: oci:: path is missing
+    ");
+    let stream = serde_json::Deserializer::from_str(&stdout).into_iter::<serde_json::Value>();
+    let verdicts: Vec<serde_json::Value> = stream.map(Result::unwrap).collect();
+    assert_eq!(verdicts.len(), 2);
+    for (verdict, image) in verdicts.iter().zip(["UPPER", "oci:"]) {
+        assert_eq!((&verdict["image"], &verdict["decision"]), (&image.into(), &"undecided".into()));
+        assert_eq!(verdict["undecided"][0]["cause"], "not-found");
+    }
+}
+
+#[test]
 fn every_rule_has_a_page() {
     let (_, list, _) = run(&["rules"]);
     let ids: Vec<&str> =
@@ -172,6 +189,8 @@ fn every_rule_has_a_page() {
         let (code, page, _) = run(&["rules", id]);
         assert_eq!(code, 0);
         assert!(page.starts_with(&format!("{id} (")), "{page}");
+        let longest = page.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(100), "{page}");
     }
 }
 
@@ -210,9 +229,11 @@ fn config_schema_is_json() {
     assert_eq!(code, 0);
     assert_eq!(schema["additionalProperties"], false);
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("schema.json");
-    plimsoll(&["config", "schema", file.to_str().unwrap()]).assert().success().stdout("");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), stdout);
+    // Next to `config check FILE`, a file named here may well be a configuration.
+    let file = folder.path().join("plimsoll.yaml");
+    std::fs::write(&file, "{}").unwrap();
+    plimsoll(&["config", "schema", file.to_str().unwrap()]).assert().code(2).stdout("");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{}");
 }
 
 #[test]

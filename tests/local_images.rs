@@ -103,7 +103,7 @@ async fn a_layout_says_what_is_wrong_with_it() {
         let error = OciLayout::open(dir.path(), tag).await.unwrap_err().to_string();
         error.replace(&dir.path().display().to_string(), "DIR")
     };
-    insta::assert_snapshot!(open(None).await, @"not found: No such file or directory (os error 2): `DIR/index.json`");
+    insta::assert_snapshot!(open(None).await, @"not found: no such file (hint: check the path): `DIR/index.json`");
     dir.write_index(&[(&image, Some("1")), (&image, Some("twice")), (&image, Some("twice"))]);
     insta::assert_snapshot!(open(Some("2")).await, @"not found: no image `2` in `DIR` (hint: it has 1, twice, twice)");
     insta::assert_snapshot!(open(Some("twice")).await, @"cannot read image from disk: not an OCI layout: several images are called `twice`: `DIR`");
@@ -248,6 +248,17 @@ async fn an_archive_cut_short_or_compressed_says_so() {
     file.set_len(file.metadata().unwrap().len() - 4096).unwrap();
     let error = DockerArchive::open(path, None).await.unwrap_err();
     assert!(matches!(error, FetchError::Local(_)), "{error}");
+
+    // None of its bytes are repeated: whoever names the file may not be whoever may read it.
+    for text in ["root:x:0:0:root:/root:/bin/bash\n", "secret"] {
+        let passwd = dir.path().join("passwd");
+        std::fs::write(&passwd, text.repeat(50)).unwrap();
+        let error = DockerArchive::open(passwd, None).await.unwrap_err();
+        let text = error.to_string().replace(&dir.path().display().to_string(), "DIR");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(text, @"cannot read image from disk: not a tar archive (hint: write one with `docker save`): `DIR/passwd`");
+        }
+    }
 
     let gz = dir.path().join("image.tar.gz");
     std::fs::File::create(&gz).unwrap().write_all(&[0x1f, 0x8b, 8]).unwrap();

@@ -49,6 +49,10 @@ fn header(verdict: &Verdict, page: &mut Layout) {
 
 fn sizes(verdict: &Verdict, page: &mut Layout) {
     if verdict.images.is_empty() {
+        if verdict.decision == Decision::Allow && verdict.undecided.is_empty() {
+            page.blank();
+            page.paragraph("", "nothing to run in it (not a container image), nothing to judge");
+        }
         return;
     }
     let mut table = Table::new();
@@ -153,24 +157,31 @@ fn waived(verdict: &Verdict, page: &mut Layout) {
 
 fn footer(verdict: &Verdict, page: &mut Layout) {
     let stats = &verdict.stats;
-    page.blank();
-    if !verdict.complete && verdict.decision == Decision::Deny {
+    let is_cut = !verdict.complete && verdict.decision == Decision::Deny;
+    let is_read = stats.bytes_read > 0 || stats.layers_scanned > 0 || stats.layers_cached > 0;
+    if is_cut || is_read {
+        page.blank();
+    }
+    if is_cut {
         page.paragraph("", "The rest was not read: the image is denied already.");
     }
-    page.faint_line(&format!(
-        "read {} in {}.{} s, layers scanned {}, known {}",
-        size(stats.bytes_read),
-        stats.elapsed_ms / 1000,
-        stats.elapsed_ms % 1000 / 100,
-        stats.layers_scanned,
-        stats.layers_cached,
-    ));
+    if is_read {
+        page.faint_line(&format!(
+            "read {} in {}.{} s, {} scanned, {} known",
+            size(stats.bytes_read),
+            stats.elapsed_ms / 1000,
+            stats.elapsed_ms % 1000 / 100,
+            count(usize::try_from(stats.layers_scanned).unwrap_or(usize::MAX), "layer"),
+            stats.layers_cached,
+        ));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::answer::message::tests::{allowed, denied, hostile, hundred_findings, not_known};
+    use crate::model::verdict::Stats;
 
     fn piped(verdict: &Verdict) -> String {
         render(verdict, Style::default())
@@ -202,7 +213,7 @@ mod tests {
           - cuda-devel: 2 findings, until 2027-01-31: JIT kernels, ML-142
 
         The rest was not read: the image is denied already.
-        read 1.7 GiB in 12.3 s, layers scanned 4, known 7
+        read 1.7 GiB in 12.3 s, 4 layers scanned, 7 known
         ");
     }
 
@@ -235,7 +246,7 @@ mod tests {
           - cuda-devel: 2 findings, until 2027-01-31: JIT kernels, ML-142
 
         The rest was not read: the image is denied already.
-        read 1.7 GiB in 12.3 s, layers scanned 4, known 7
+        read 1.7 GiB in 12.3 s, 4 layers scanned, 7 known
         ");
     }
 
@@ -268,7 +279,7 @@ mod tests {
           - cuda-devel: 2 findings, until 2027-01-31: JIT kernels, ML-142
 
         The rest was not read: the image is denied already.
-        read 1.7 GiB in 12.3 s, layers scanned 4, known 7
+        read 1.7 GiB in 12.3 s, 4 layers scanned, 7 known
         ");
     }
 
@@ -281,7 +292,7 @@ mod tests {
           platform     compressed  unpacked  layers
           linux/amd64     1.7 GiB   4.7 GiB       1
 
-        read 1.7 GiB in 12.3 s, layers scanned 4, known 7
+        read 1.7 GiB in 12.3 s, 4 layers scanned, 7 known
         ");
     }
 
@@ -294,7 +305,27 @@ mod tests {
           - registry-unreachable: connection refused: registry.example.com:443 (hint: check that the registry is up and reachable, then try again)
           - registry-denied: registry denied access (hint: check `registries[].credentials`): 401
 
-        read 1.7 GiB in 12.3 s, layers scanned 4, known 7
+        read 1.7 GiB in 12.3 s, 4 layers scanned, 7 known
+        ");
+    }
+
+    #[test]
+    fn nothing_read_is_nothing_told() {
+        let stats = Stats { layers_scanned: 1, ..Stats::default() };
+        let undecided = Verdict { stats: Stats::default(), ..not_known() };
+        assert!(!piped(&undecided).contains("read 0 B"), "{}", piped(&undecided));
+        let scanned = piped(&Verdict { stats, ..allowed() });
+        assert!(scanned.ends_with("\nread 0 B in 0.0 s, 1 layer scanned, 0 known\n"), "{scanned}");
+    }
+
+    #[test]
+    fn an_artifact() {
+        let artifact = Verdict { images: Vec::new(), stats: Stats::default(), ..allowed() };
+        insta::assert_snapshot!(piped(&artifact), @r"
+        ALLOWED  registry.example.com/ml/app:1.4
+        sha256:1bc04b5291c26a46d918139138b992d2de976d6851d0893b0476b85bfbdfc6e6
+
+        nothing to run in it (not a container image), nothing to judge
         ");
     }
 

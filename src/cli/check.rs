@@ -4,7 +4,6 @@
 pub mod engine;
 
 use std::io::{self, IsTerminal as _, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,17 +14,28 @@ use self::engine::Engine;
 use super::progress::Progress;
 use super::{Check, Output};
 use crate::answer::table::{self, Style};
+use crate::answer::wrap::Layout;
 use crate::answer::{json, plain};
-use crate::config::{Config, ConfigError, Registry, Unlisted};
-use crate::model::{Decision, Verdict};
+use crate::config::{Config, ConfigError, Registry};
+use crate::model::verdict::ImageSummary;
+use crate::model::{Decision, Platform, Verdict};
 use crate::policy::Platforms;
+use crate::registry::UnlistedRegistries;
 
 /// Something that can tell the verdict of an image.
 #[async_trait]
 pub trait Checks: Send + Sync {
-    /// The verdict of IMAGE as written on the command line. The error says, for people, why there
-    /// is none: it is no reference, or there is no such file.
-    async fn check(&self, image: &str) -> Result<Verdict, String>;
+    /// The verdict of IMAGE as written on the command line. The error is for what names no image.
+    async fn check(&self, image: &str) -> Result<Verdict, Unnamed>;
+}
+
+/// What was written names no image.
+#[derive(Debug)]
+pub struct Unnamed {
+    /// Why, for people.
+    pub reason: String,
+    /// The same as a verdict, so that readers of JSON get one object for each IMAGE.
+    pub verdict: Box<Verdict>,
 }
 
 /// How bad it is, in the order of the exit codes that win over each other: something that could
@@ -60,17 +70,59 @@ impl Outcome {
     }
 }
 
+/// What is printed of a verdict.
+pub struct Shown {
+    /// The form.
+    pub output: Output,
+    /// Colours and width of tables.
+    pub style: Style,
+    /// The platforms that were asked for.
+    pub platforms: Platforms,
+}
+
+impl Shown {
+    fn table(&self, verdict: &Verdict) -> String {
+        let mut table = table::render(verdict, self.style);
+        if let Some(wanted) = self.missed(verdict) {
+            let mut page = Layout::new(self.style);
+            let judged = match verdict.images.len() {
+                1 => "the one above was judged",
+                _ => "those above were judged",
+            };
+            page.paragraph("note: ", &format!("no image is listed for {wanted}, so {judged}"));
+            table.push_str(&page.finish());
+        }
+        table
+    }
+
+    /// The platforms asked for, if no image is for any of them: then all are judged, which must
+    /// not look as if one of them had been found. An image of an unknown platform may be.
+    fn missed(&self, verdict: &Verdict) -> Option<String> {
+        let Platforms::Listed(wanted) = &self.platforms else { return None };
+        let may_be = |image: &ImageSummary| {
+            let mut parts = image.platform.splitn(3, '/').map(str::to_owned);
+            let (os, architecture) = (parts.next()?, parts.next()?);
+            let is_unknown = [&os, &architecture].contains(&&"unknown".to_owned());
+            let platform = Platform { os, architecture, variant: parts.next() };
+            Some(is_unknown || self.platforms.include(&platform))
+        };
+        let is_hit = verdict.images.iter().any(|image| may_be(image).unwrap_or(true));
+        (!is_hit && !verdict.images.is_empty()).then(|| plain::line(&wanted.join(", "), 200))
+    }
+}
+
 /// Runs the subcommand.
 pub fn run(check: &Check) -> anyhow::Result<ExitCode> {
     super::logs::init(super::logs::Audience::Person);
     let config = configured(check)?;
-    let shown = (check.output, style_of_stdout());
+    let platforms = config.policy.platforms.clone();
+    let shown = Shown { output: check.output, style: style_of_stdout(), platforms };
     let outcome = tokio::runtime::Runtime::new()?.block_on(async {
         let progress = Arc::new(Progress::stderr());
         let engine = Engine::build(check, config, &progress).await?;
         let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
         let outcome =
-            check_all(&check.images, &engine, shown, &progress, &mut stdout, &mut stderr).await;
+            check_all(&check.images, &engine, &shown, &progress, &mut stdout, &mut stderr).await;
         progress.finish();
         engine.finish().await;
         anyhow::Ok(outcome?)
@@ -86,8 +138,8 @@ pub fn configured(check: &Check) -> Result<Config, ConfigError> {
     }
     // Whoever types the command chooses whom we talk to, as with `docker pull`; with a
     // configuration the answer should be the webhook's.
-    if check.config.named().is_none() || config.unlisted == Unlisted::Any {
-        config.registries.extend(Registry::any(docker_config()));
+    if check.config.named().is_none() || config.unlisted == UnlistedRegistries::Any {
+        config.registries.extend(Registry::any());
     }
     for registry in &mut config.registries {
         registry.plain_http |= check.plain_http;
@@ -95,19 +147,11 @@ pub fn configured(check: &Check) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-/// Where `docker login` of this user keeps credentials, if there are any.
-fn docker_config() -> Option<PathBuf> {
-    let folder = std::env::var_os("DOCKER_CONFIG")
-        .map(PathBuf::from)
-        .or_else(|| std::env::home_dir().map(|home| home.join(".docker")))?;
-    Some(folder.join("config.json")).filter(|file| file.is_file())
-}
-
 /// Checks the images one after the other; each verdict is printed when it is there.
 pub async fn check_all(
     images: &[String],
     checks: &dyn Checks,
-    (output, style): (Output, Style),
+    shown: &Shown,
     progress: &Progress,
     stdout: &mut (dyn Write + Send),
     stderr: &mut (dyn Write + Send),
@@ -118,18 +162,23 @@ pub async fn check_all(
         match checks.check(image).await {
             Ok(verdict) => {
                 outcome = outcome.max(Outcome::of(verdict.decision));
-                let text = match output {
+                let text = match shown.output {
                     Output::Json => format!("{}\n", json::pretty(&verdict)),
-                    Output::Table if index > 0 => format!("\n{}", table::render(&verdict, style)),
-                    Output::Table => table::render(&verdict, style),
+                    Output::Table if index > 0 => format!("\n{}", shown.table(&verdict)),
+                    Output::Table => shown.table(&verdict),
                 };
                 progress
                     .suspend(|| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))?;
             }
-            Err(reason) => {
+            Err(Unnamed { reason, verdict }) => {
                 outcome = Outcome::Unknown;
                 let (image, reason) = (plain::line(image, 300), plain::line(&reason, 1000));
-                progress.suspend(|| writeln!(stderr, "error: {image}: {reason}"))?;
+                progress.suspend(|| {
+                    if shown.output == Output::Json {
+                        writeln!(stdout, "{}", json::pretty(&verdict))?;
+                    }
+                    writeln!(stderr, "error: {image}: {reason}")
+                })?;
             }
         }
     }
@@ -140,32 +189,31 @@ pub async fn check_all(
 /// How to print to stdout: coloured and wrapped on a terminal, plain when piped.
 pub fn style_of_stdout() -> Style {
     let is_terminal = io::stdout().is_terminal();
-    let colour = is_terminal && wants_colour(std::env::var_os("NO_COLOR").as_deref());
+    let colour = is_terminal && super::wants_colour();
     let width = if is_terminal { comfy_table::Table::new().width().map(usize::from) } else { None };
     Style { colour, width }
-}
-
-/// <https://no-color.org>: present and not empty, whatever its value, means no colour.
-fn wants_colour(no_color: Option<&std::ffi::OsStr>) -> bool {
-    no_color.is_none_or(std::ffi::OsStr::is_empty)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::answer::message::tests::{allowed, denied, not_known};
+    use crate::registry::credentials::Credentials;
     use clap::Parser as _;
 
     struct Canned;
 
     #[async_trait]
     impl Checks for Canned {
-        async fn check(&self, image: &str) -> Result<Verdict, String> {
+        async fn check(&self, image: &str) -> Result<Verdict, Unnamed> {
             match image {
                 "allowed" => Ok(allowed()),
                 "denied" => Ok(denied()),
                 "not-known" => Ok(not_known()),
-                other => Err(format!("not an image reference: `{other}`")),
+                other => {
+                    let verdict = Box::new(Verdict { image: other.to_owned(), ..not_known() });
+                    Err(Unnamed { reason: "not an image reference".to_owned(), verdict })
+                }
             }
         }
     }
@@ -176,7 +224,7 @@ mod tests {
         let outcome = check_all(
             &images,
             &Canned,
-            (output, Style::default()),
+            &Shown { output, style: Style::default(), platforms: Platforms::All },
             &Progress::hidden(),
             &mut stdout,
             &mut stderr,
@@ -205,14 +253,37 @@ mod tests {
         let (_, stdout, stderr) = checked(&["allowed", "bad", "denied"], Output::Json).await;
         let stream = serde_json::Deserializer::from_str(&stdout).into_iter::<Verdict>();
         let verdicts: Vec<Verdict> = stream.map(Result::unwrap).collect();
-        assert_eq!(verdicts, [allowed(), denied()]);
-        assert_eq!(stderr, "error: bad: not an image reference: `bad`\n");
+        let bad = Verdict { image: "bad".to_owned(), ..not_known() };
+        assert_eq!(verdicts, [allowed(), bad, denied()]);
+        assert_eq!(stderr, "error: bad: not an image reference\n");
+    }
+
+    #[test]
+    fn a_missing_platform_is_told() {
+        let shown = |wanted: &[&str], verdict: &Verdict| {
+            let wanted = wanted.iter().map(|platform| (*platform).to_owned()).collect();
+            let platforms = Platforms::Listed(wanted);
+            Shown { output: Output::Table, style: Style::default(), platforms }.table(verdict)
+        };
+        let note = |wanted: &[&str], verdict: &Verdict| {
+            shown(wanted, verdict)
+                .lines()
+                .find(|line| line.starts_with("note: "))
+                .map(str::to_owned)
+        };
+        insta::assert_snapshot!(note(&["linux/s390x"], &denied()).unwrap(), @"note: no image is listed for linux/s390x, so those above were judged");
+        insta::assert_snapshot!(note(&["linux/s390x", "linux/arm64"], &allowed()).unwrap(), @"note: no image is listed for linux/s390x, linux/arm64, so the one above was judged");
+        assert_eq!(note(&["linux/s390x", "linux/arm64"], &denied()), None);
+        assert_eq!(note(&["linux/s390x"], &not_known()), None);
+        let mut unknown = allowed();
+        unknown.images[0].platform = "unknown/unknown".to_owned();
+        assert_eq!(note(&["linux/s390x"], &unknown), None);
     }
 
     #[tokio::test]
     async fn tables_stand_apart() {
         let (_, stdout, _) = checked(&["allowed", "denied"], Output::Table).await;
-        assert!(stdout.contains("known 7\n\nDENIED  "), "{stdout}");
+        assert!(stdout.contains("7 known\n\nDENIED  "), "{stdout}");
     }
 
     fn parsed(arguments: &[&str]) -> Check {
@@ -235,18 +306,13 @@ mod tests {
         assert_eq!(config.policy.platforms, Platforms::All);
         assert!(config.registries[0].host.matches("anything.example.com:5000"));
         assert!(!config.registries[0].plain_http);
+        // Whatever the user logged in with, docker, podman or skopeo.
+        assert_eq!(config.registries[0].credentials, Credentials::DefaultDockerConfig);
 
         let options = ["--config", path, "--platform", "linux/amd64", "--plain-http"];
         let config = configured(&parsed(&options)).unwrap();
         assert_eq!(config.policy.platforms, Platforms::Listed(vec!["linux/amd64".into()]));
         assert_eq!(config.registries.len(), 1);
         assert!(config.registries[0].plain_http);
-    }
-
-    #[test]
-    fn no_color_switches_colours_off() {
-        assert!(wants_colour(None));
-        assert!(wants_colour(Some("".as_ref())));
-        assert!(!wants_colour(Some("0".as_ref())));
     }
 }

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-
 use jiff::civil::Date;
 
 use crate::config::Config;
@@ -14,13 +12,13 @@ use crate::policy::Policy;
 pub fn run(command: &super::Config) -> anyhow::Result<ExitCode> {
     match command {
         super::Config::Check { file } => check(file),
-        super::Config::Schema { file } => schema(file.as_deref()),
+        super::Config::Schema => schema(),
     }
 }
 
 fn check(file: &Path) -> anyhow::Result<ExitCode> {
     let config = Config::load(file)?;
-    let today = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let today = crate::judge::utc_day(jiff::Timestamp::now());
     let mut lines = vec![format!("{}: ok, policy {}", file.display(), config.policy.hash())];
     lines.extend(ended(&config.policy, today));
     super::print(&format!("{}\n", lines.join("\n")))?;
@@ -37,13 +35,8 @@ fn ended(policy: &Policy, today: Date) -> Vec<String> {
         .collect()
 }
 
-fn schema(file: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let schema = format!("{:#}\n", crate::config::json_schema());
-    match file {
-        Some(file) => std::fs::write(file, schema)
-            .with_context(|| format!("cannot write `{}`", file.display()))?,
-        None => super::print(&schema)?,
-    }
+fn schema() -> anyhow::Result<ExitCode> {
+    super::print(&format!("{:#}\n", crate::config::json_schema()))?;
     Ok(ExitCode::SUCCESS)
 }
 

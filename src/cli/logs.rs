@@ -27,7 +27,7 @@ pub fn init(audience: Audience) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(std::env::var(VARIABLE).ok().as_deref(), usual))
         .with_writer(std::io::stderr)
-        .with_ansi(is_terminal && std::env::var_os("NO_COLOR").is_none());
+        .with_ansi(is_terminal && super::wants_colour());
     // A logger that is set already serves as well.
     let _ = if audience == Audience::Machine && !is_terminal {
         builder.json().flatten_event(true).try_init()

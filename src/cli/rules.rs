@@ -7,6 +7,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use crate::answer::table::Style;
 use crate::rules::{Meta, RULES, SettingKind, find};
 
+/// Columns of a rule's page where there is no terminal: it is prose, for files and pagers.
+const PIPED_WIDTH: usize = 90;
+
 /// Prints the list, or one rule's page.
 pub fn run(rules: &super::Rules) -> anyhow::Result<ExitCode> {
     let metas: Vec<&Meta> = RULES.iter().map(|rule| rule.meta()).collect();
@@ -15,7 +18,8 @@ pub fn run(rules: &super::Rules) -> anyhow::Result<ExitCode> {
         None => list(&metas, super::check::style_of_stdout().width),
         Some(id) => {
             let rule = find(id).ok_or_else(|| unknown(id, &metas))?;
-            page(rule.meta(), super::check::style_of_stdout())
+            let style = super::check::style_of_stdout();
+            page(rule.meta(), Style { width: style.width.or(Some(PIPED_WIDTH)), ..style })
         }
     };
     super::print(&text)?;
@@ -153,7 +157,7 @@ mod tests {
 
         Settings
           level: deny, warn or ignore (default deny)
-          min-size: smallest file that is refused (default 10.0 MiB)
+          min-size: smallest file that is refused (default 10MiB)
           allow: paths that may hold weights (default [])
         ");
     }
@@ -163,7 +167,7 @@ mod tests {
         insta::assert_snapshot!(markdown(&[&WEIGHTS, &CACHE]), @r#"
         | rule | default | refuses or warns about | settings |
         |---|---|---|---|
-        | `model-weights` | deny | model weights baked into the image | `min-size: 10.0 MiB`, `allow` |
+        | `model-weights` | deny | model weights baked into the image | `min-size: 10MiB`, `allow` |
         | `package-cache` | warn | caches of package managers that were left behind \| with real bytes in them, in any layer of the image, whether a later layer deletes them or not |  |
         "#);
     }

@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use super::defaults::{ADMIN, WEBHOOK};
 use super::files::Files;
 use super::problem::Problems;
-use super::raw::{RawAuth, RawBasic, RawListen, RawReceiver, RawRegistry, RawTls, Unlisted};
+use super::raw::{RawAuth, RawBasic, RawListen, RawReceiver, RawRegistry, RawTls};
 use super::secret::Secret;
 use super::shape::quoted;
 use crate::policy::Pattern;
 use crate::receive::events::{self, SENDERS};
+use crate::registry::UnlistedRegistries;
+use crate::registry::credentials::Credentials;
 
 /// Addresses to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +47,8 @@ pub struct Certificate {
 pub struct Registry {
     /// Hosts (with port, if any) it is about.
     pub host: Pattern,
-    /// Docker `config.json` to log in with.
-    pub docker_config: Option<PathBuf>,
+    /// Where credentials come from; read at use.
+    pub credentials: Credentials,
     /// PEM text of CAs to trust besides the public ones.
     pub ca_pem: Option<Vec<u8>>,
     /// Whether to speak HTTP without TLS.
@@ -54,10 +56,11 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Every host, for tools that a person runs. `None` never comes: the pattern is a constant.
-    pub fn any(docker_config: Option<PathBuf>) -> Option<Self> {
-        let host = Pattern::parse("**").ok()?;
-        Some(Self { host, docker_config, ca_pem: None, plain_http: false })
+    /// Every host with the user's own logins, for tools that a person runs. `None` never comes:
+    /// the pattern is a constant.
+    pub fn any() -> Option<Self> {
+        let (host, credentials) = (Pattern::parse("**").ok()?, Credentials::DefaultDockerConfig);
+        Some(Self { host, credentials, ca_pem: None, plain_http: false })
     }
 }
 
@@ -140,10 +143,11 @@ pub(super) fn registries(
     let mut registries = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
         let at = |key: &str| format!("registries[{index}].{key}");
-        let docker_config = raw
+        let credentials = raw
             .credentials
             .and_then(|credentials| credentials.docker_config)
-            .and_then(|path| problems.keep(&at("credentials.docker-config"), files.path(&path)));
+            .and_then(|path| problems.keep(&at("credentials.docker-config"), files.path(&path)))
+            .map_or(Credentials::Anonymous, Credentials::DockerConfig);
         let ca_pem = raw.ca.and_then(|path| problems.keep(&at("ca"), files.ca(&path)));
         let plain_http = raw.plain_http.unwrap_or(false);
         if plain_http && ca_pem.is_some() {
@@ -154,7 +158,7 @@ pub(super) fn registries(
             problems.add(at("host"), format!("listed twice: {}", quoted(&written)));
         }
         let Some(host) = problems.keep(&at("host"), parse_host_glob(&written)) else { continue };
-        registries.push(Registry { host, docker_config, ca_pem, plain_http });
+        registries.push(Registry { host, credentials, ca_pem, plain_http });
     }
     registries
 }
@@ -227,7 +231,7 @@ pub(super) fn receivers(
         });
         let auth = raw.auth.and_then(|raw| auth(raw, &format!("{path}.auth"), files, problems));
         if raw.on_deny.as_ref().is_some_and(super::is_written) {
-            problems.add(format!("{path}.on-deny"), "not supported by this version");
+            problems.add(format!("{path}.on-deny"), super::NOT_SUPPORTED);
         }
         if let (Some(name), Some(kind), Some(registry), Some(auth)) = (name, kind, registry, auth) {
             receivers.push(Receiver { name, kind, registry, auth });
@@ -303,12 +307,12 @@ fn basic(
 pub(super) fn receivers_are_listed(
     receivers: &[Receiver],
     registries: &[Registry],
-    unlisted: Unlisted,
+    unlisted: UnlistedRegistries,
     problems: &mut Problems,
 ) {
     // The well-known ones are the registry client's to know, so only the certain case is told;
     // and with other problems entries may be missing here that were written.
-    if unlisted != Unlisted::None || !problems.is_empty() {
+    if unlisted != UnlistedRegistries::None || !problems.is_empty() {
         return;
     }
     for (index, receiver) in receivers.iter().enumerate() {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::schema;
 use crate::policy::{Mode, OnUndecided};
+use crate::registry::UnlistedRegistries;
 
 /// Configuration of Plimsoll. Everything has a default; the empty mapping `{}` is complete.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -27,7 +28,7 @@ pub(super) struct RawConfig {
     /// Registries that may be contacted, and how. The first match wins.
     pub(super) registries: Option<Vec<RawRegistry>>,
     /// What happens to registries that are not listed.
-    pub(super) unlisted_registries: Option<Unlisted>,
+    pub(super) unlisted_registries: Option<UnlistedRegistries>,
     /// Senders of push events; each gets the path `/events/<name>`.
     pub(super) receivers: Option<Vec<RawReceiver>>,
     /// Push gate. Not supported by this version: only null.
@@ -89,19 +90,6 @@ pub(super) struct RawRegistry {
 pub(super) struct RawCredentials {
     /// A `config.json` as `docker login` writes it, or a mounted pull secret; reread at use.
     pub(super) docker_config: Option<String>,
-}
-
-/// What happens to registries that are not listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Unlisted {
-    /// The public ones everybody knows are contacted, anonymously.
-    #[default]
-    WellKnown,
-    /// Any host is contacted, anonymously. Lets whoever names an image choose whom we talk to.
-    Any,
-    /// None is contacted.
-    None,
 }
 
 /// One sender of push events.
@@ -182,7 +170,7 @@ pub(super) struct RawLimits {
     /// How much of a text-like file is searched for secrets. Default: 8MiB.
     #[schemars(schema_with = "schema::size")]
     pub(super) text_bytes: Option<Value>,
-    /// Most facts one rule may record in one layer. Default: 2000.
+    /// Most facts one rule may record in one layer. Default: 20000.
     pub(super) facts_per_rule: Option<u64>,
 }
 

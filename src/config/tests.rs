@@ -1,11 +1,14 @@
 //! Whole configurations: what is read, and the words for what is wrong.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::*;
 use crate::model::{Cause, Level, RuleId};
 use crate::policy::{Mode, OnUndecided, Platforms};
+use crate::registry::credentials::Credentials;
+use crate::rules::Setting;
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -34,7 +37,7 @@ fn nothing_written_means_the_defaults() {
     assert_eq!(written.scan, default.scan);
     assert_eq!(written.scan.limits, crate::scan::Limits::default());
     assert_eq!(written.policy.hash(), Policy::default().hash());
-    assert_eq!(written.unlisted, Unlisted::WellKnown);
+    assert_eq!(written.unlisted, UnlistedRegistries::WellKnown);
     assert_eq!(written.tls, Tls { certificate: None, client_ca: None });
 }
 
@@ -92,10 +95,11 @@ policy:
     assert_eq!(certificate.key, Path::new("/keys/tls.key"));
     assert_eq!(config.store, Store::Memory);
     assert_eq!(config.data_dir, Path::new("/srv/plimsoll"));
-    assert_eq!(config.registries[0].docker_config, Some(folder.path().join("config.json")));
+    let credentials = Credentials::DockerConfig(folder.path().join("config.json"));
+    assert_eq!(config.registries[0].credentials, credentials);
     assert!(config.registries[0].ca_pem.is_some() && !config.registries[0].plain_http);
     assert!(config.registries[1].plain_http);
-    assert_eq!(config.unlisted, Unlisted::None);
+    assert_eq!(config.unlisted, UnlistedRegistries::None);
     assert_eq!(config.receivers[0].auth, ReceiverAuth::Bearer(Secret::new("t0ken")));
     assert!(matches!(&config.receivers[1].auth,
         ReceiverAuth::Basic { username, password } if username == "u" && password.matches(b"hunter2")));
@@ -152,12 +156,12 @@ events: {attempts: 1000}
       listen.admin: expected an address such as `0.0.0.0:8443`, got `nowhere`
       listen.metrics: unknown key (hint: it is called `admin`)
       listen.webhook: expected a text, got `8443` (hint: write it in quotes)
-      notify: not supported by this version
-      push-gate: not supported by this version
+      notify: not supported by this version (hint: leave it out)
+      push-gate: not supported by this version (hint: leave it out)
       receivers[0].auth: expected exactly one of `bearer-file`, `basic`, `none: true`
       receivers[0].kind: not supported by this version: `harbor` (hint: supported: `distribution`)
       receivers[0].name: expected lower-case letters, digits and single hyphens (at most 63), got `Main`
-      receivers[0].on-deny: not supported by this version
+      receivers[0].on-deny: not supported by this version (hint: leave it out)
       receivers[0].registry: expected a host such as `registry.example.com`, got `r/x` (hint: only the host; repositories go into `policy.scopes`)
       receivers[1].auth: expected exactly one of `bearer-file`, `basic`, `none: true`
       receivers[1].kind: missing
@@ -307,6 +311,50 @@ fn every_key_of_the_schema_is_described() {
         walk(name, inner, &mut bare);
     }
     assert!(bare.is_empty(), "{bare:?}");
+}
+
+/// A default as the schema tells it, `Default: X.` at the end of a description.
+fn told(description: &str) -> Option<&str> {
+    description.split_once("Default: ")?.1.strip_suffix('.')
+}
+
+#[test]
+fn the_schema_tells_the_defaults_that_hold() {
+    let schema = json_schema();
+    let mut told: BTreeMap<String, &str> = BTreeMap::new();
+    for (section, inner) in schema["$defs"].as_object().unwrap() {
+        for (key, property) in inner["properties"].as_object().into_iter().flatten() {
+            let default = property["description"].as_str().and_then(self::told);
+            told.extend(default.map(|default| (format!("{section}.{key}"), default)));
+        }
+    }
+    let Config { scan, admission, events, .. } = Config::default();
+    let limits = scan.limits;
+    let size = |bytes: u64| Setting::bytes("", bytes, "").default_text();
+    let span = |span: Duration| {
+        let span = jiff::SignedDuration::try_from(span).unwrap();
+        format!("{span:#}")
+    };
+    let hold = [
+        ("RawAdmission.default-timeout", span(admission.default_timeout)),
+        ("RawAdmission.max-inflight", admission.max_inflight.to_string()),
+        ("RawAdmission.timeout-margin", span(admission.timeout_margin)),
+        ("RawEvents.attempts", events.attempts.to_string()),
+        ("RawEvents.lease", span(events.lease)),
+        ("RawEvents.workers", events.workers.to_string()),
+        ("RawLimits.entries", limits.entries.to_string()),
+        ("RawLimits.facts-per-rule", limits.facts_per_rule.to_string()),
+        ("RawLimits.path-bytes", limits.path_bytes.to_string()),
+        ("RawLimits.ratio", limits.ratio.to_string()),
+        ("RawLimits.ratio-from-bytes", size(limits.ratio_from_bytes)),
+        ("RawLimits.text-bytes", size(limits.text_bytes)),
+        ("RawLimits.unpacked-bytes", size(limits.unpacked_bytes)),
+        ("RawRegistry.plain-http", "false".to_owned()),
+        ("RawScan.concurrency", "one per processor".to_owned()),
+        ("RawScan.layer-timeout", span(scan.layer_timeout)),
+    ];
+    let told: Vec<_> = told.iter().map(|(key, told)| (key.as_str(), (*told).to_owned())).collect();
+    assert_eq!(told, hold);
 }
 
 #[test]

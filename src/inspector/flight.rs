@@ -20,6 +20,9 @@ pub(super) const GRACE_BYTES: u64 = 1 << 20;
 /// nothing.
 pub(super) type IsCertain = Arc<dyn Fn(&[Fact], usize) -> bool + Send + Sync>;
 
+/// Stored bytes after which new facts are tested again, although they did not double.
+const TEST_EVERY_BYTES: u64 = 1 << 20;
+
 /// How a flight ends for one who waits.
 #[derive(Debug, Clone)]
 pub(super) enum Landing {
@@ -27,8 +30,10 @@ pub(super) enum Landing {
     Whole(Arc<LayerFacts>),
     /// These partial facts made the answer certain.
     Certain(Vec<Fact>),
-    /// It could not be read.
+    /// It could not be read from where the one who started it asked.
     Failed(Undecided),
+    /// There it is not what its digest or size promises.
+    Mismatched(Arc<LayerFacts>),
 }
 
 struct Passenger {
@@ -42,6 +47,9 @@ struct Passenger {
 struct State {
     passengers: Vec<Passenger>,
     facts: Vec<Fact>,
+    /// How many of the facts were tested, and at how many stored bytes.
+    tested: usize,
+    tested_at: u64,
     next_id: u64,
     landed: bool,
 }
@@ -167,14 +175,16 @@ impl Flight {
     /// Takes new facts from the scanning thread; `Break` when nobody needs more.
     pub(super) fn tell(&self, facts: &[Fact], known: usize) -> ControlFlow<()> {
         let mut state = lock(&self.state);
-        let state = &mut *state;
         let known = known.min(state.facts.len());
         state.facts.extend(facts.iter().skip(known).cloned());
-        for passenger in state.passengers.iter_mut().filter(|passenger| !passenger.is_certain) {
-            passenger.is_certain = (passenger.test)(&state.facts, known);
+        let has_doubled = state.facts.len() >= state.tested.saturating_mul(2).max(1);
+        self.test(&mut state, has_doubled);
+        self.settle(&mut state);
+        if state.landed || self.cancel.is_cancelled() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
-        self.settle(state);
-        if state.landed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// Takes count of stored bytes; ends the reading when all are certain and the grace is over.
@@ -182,11 +192,33 @@ impl Flight {
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) >= GRACE_BYTES {
             let mut state = lock(&self.state);
+            self.test(&mut state, false);
             self.settle(&mut state);
             if state.landed {
                 self.cancel.cancel();
             }
         }
+    }
+
+    /// Forgets the facts: the layer is read anew.
+    pub(super) fn restart(&self) {
+        let mut state = lock(&self.state);
+        state.facts.clear();
+        (state.tested, state.tested_at) = (0, 0);
+    }
+
+    /// Asks the passengers whether the new facts make them certain: when their number doubled,
+    /// and once in a while. Asking after each of a flood of facts would cost the square of it.
+    fn test(&self, state: &mut State, is_due: bool) {
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        let is_due = is_due || bytes >= state.tested_at.saturating_add(TEST_EVERY_BYTES);
+        if !is_due || state.tested >= state.facts.len() {
+            return;
+        }
+        for passenger in state.passengers.iter_mut().filter(|passenger| !passenger.is_certain) {
+            passenger.is_certain = (passenger.test)(&state.facts, state.tested);
+        }
+        (state.tested, state.tested_at) = (state.facts.len(), bytes);
     }
 
     /// Lets those go whose answer is certain, once the grace is over.

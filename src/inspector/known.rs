@@ -1,18 +1,24 @@
 //! What needs no registry: facts and images kept in memory, and behind that in the store. A
 //! store that fails costs speed and never an answer.
 
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use moka::sync::Cache;
+use tokio::time::Instant;
 
 use crate::model::{Digest, LayerFacts};
 use crate::resolve::Resolved;
-use crate::store::SharedStore;
+use crate::store::{SharedStore, StoreError};
 
 /// Memory for layer facts, in bytes. Those of a torch layer take under 2 MiB.
 const LAYER_BYTES: u64 = 32 << 20;
 /// Memory for images, in bytes.
 const IMAGE_BYTES: u64 = 16 << 20;
+
+/// How long a store that failed is not asked.
+const SICK_PAUSE: Duration = Duration::from_secs(5);
 
 /// A cache over the store.
 pub(super) struct Known {
@@ -20,6 +26,7 @@ pub(super) struct Known {
     profile: String,
     layers: Cache<Digest, Arc<LayerFacts>>,
     images: Cache<Digest, Arc<Resolved>>,
+    sick_until: Mutex<Option<Instant>>,
 }
 
 impl Known {
@@ -33,7 +40,7 @@ impl Known {
             .max_capacity(IMAGE_BYTES)
             .weigher(|_, image: &Arc<Resolved>| image_weight(image))
             .build();
-        Self { store, profile, layers, images }
+        Self { store, profile, layers, images, sick_until: Mutex::default() }
     }
 
     /// Facts of a layer, if any process sharing the store ever learned them.
@@ -41,15 +48,27 @@ impl Known {
         if let Some(facts) = self.layers.get(digest) {
             return Some(facts);
         }
-        let facts = match self.store.layer_facts(&self.profile, digest).await {
-            Ok(facts) => Arc::new(facts?),
-            Err(error) => {
-                tracing::warn!(layer.digest = %digest, %error, "layer facts cannot be read back");
-                return None;
-            }
-        };
+        let facts = Arc::new(self.ask(self.store.layer_facts(&self.profile, digest)).await?);
         self.layers.insert(digest.clone(), Arc::clone(&facts));
         Some(facts)
+    }
+
+    /// What the store knows. After a failure it is left alone for a while: thirty layers must not
+    /// wait one after the other for a disk that does not answer.
+    async fn ask<T>(&self, call: impl Future<Output = Result<Option<T>, StoreError>>) -> Option<T> {
+        let is_sick = || *self.sick_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_sick().is_some_and(|until| Instant::now() < until) {
+            return None;
+        }
+        match call.await {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::warn!(%error, "what is known cannot be read back");
+                let until = Instant::now() + SICK_PAUSE;
+                *self.sick_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+                None
+            }
+        }
     }
 
     /// Facts of a layer as far as this process has them in memory.
@@ -74,13 +93,7 @@ impl Known {
         if let Some(image) = self.images.get(digest) {
             return Some(image);
         }
-        let json = match self.store.image(digest).await {
-            Ok(json) => json?,
-            Err(error) => {
-                tracing::warn!(image.digest = %digest, %error, "image cannot be read back");
-                return None;
-            }
-        };
+        let json = self.ask(self.store.image(digest)).await?;
         // A record of another version reads as unknown: it is fetched again.
         let image: Arc<Resolved> = Arc::new(serde_json::from_slice(&json).ok()?);
         self.images.insert(digest.clone(), Arc::clone(&image));
@@ -96,7 +109,7 @@ impl Known {
     pub(super) async fn save_image(&self, image: &Resolved) {
         let saved = match serde_json::to_vec(image) {
             Ok(json) => self.store.save_image(&image.digest, &json).await,
-            Err(error) => Err(crate::store::StoreError::Damaged(error.to_string())),
+            Err(error) => Err(StoreError::Damaged(error.to_string())),
         };
         if let Err(error) = saved {
             tracing::warn!(image.digest = %image.digest, %error, "image cannot be kept");

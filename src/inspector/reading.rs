@@ -30,12 +30,12 @@ impl Inner {
     /// Reads one layer for all who wait, and keeps what was learned.
     pub(super) async fn fly(&self, reading: &Reading) {
         let Reading { blob, flight, .. } = reading;
-        let Some((landing, is_lasting)) = self.landing(reading).await else {
+        let Some(landing) = self.landing(reading).await else {
             return self.flights.land(&blob.digest, flight, None);
         };
         let lasting = match &landing {
-            Landing::Whole(facts) if is_lasting => Some(Arc::clone(facts)),
-            Landing::Whole(_) | Landing::Certain(_) | Landing::Failed(_) => None,
+            Landing::Whole(facts) => Some(Arc::clone(facts)),
+            Landing::Mismatched(_) | Landing::Certain(_) | Landing::Failed(_) => None,
         };
         let result = if lasting.is_some() { LayerResult::Scanned } else { LayerResult::Failed };
         self.layer_was(result);
@@ -49,33 +49,40 @@ impl Inner {
         }
     }
 
-    /// How the reading of one layer ends, and whether it is true for good. `None` when nobody
-    /// wanted to know any more.
-    async fn landing(&self, reading: &Reading) -> Option<(Landing, bool)> {
-        let Reading { blob, flight, .. } = reading;
-        let turn = tokio::select! {
-            () = flight.cancel.cancelled() => return None,
-            turn = self.turns.acquire() => turn,
-        };
+    /// How the reading of one layer ends. `None` when nobody wanted to know any more.
+    async fn landing(&self, reading: &Reading) -> Option<Landing> {
+        let Reading { reference, blob, flight, .. } = reading;
+        let turn = self.turns.take(reference.registry());
+        let turn = flight.cancel.run_until_cancelled(turn).await?;
         self.parts.metrics.scan_inflight.inc();
-        let started = Instant::now();
-        let outcome = tokio::time::timeout(self.parts.layer_timeout, self.read(reading)).await;
+        let outcome =
+            tokio::time::timeout(self.parts.layer_timeout, self.read_twice(reading)).await;
         self.parts.metrics.scan_inflight.dec();
-        self.took(Phase::Scan, started);
         drop(turn);
         match outcome {
-            Ok(Ok(facts)) => Some((Landing::Whole(Arc::new(facts)), true)),
+            Ok(Ok(facts)) => Some(Landing::Whole(Arc::new(facts))),
             Ok(Err(ReadError::Stopped)) => None,
-            // The registry holds something else under that digest: no runtime can pull it.
             Ok(Err(ReadError::Fetch(FetchError::Mismatch(detail)))) => {
-                Some((Landing::Whole(Arc::new(mismatched(blob, &detail))), false))
+                Some(Landing::Mismatched(Arc::new(mismatched(blob, &detail))))
             }
-            Ok(Err(ReadError::Fetch(error))) => Some((Landing::Failed(error.into()), false)),
+            Ok(Err(ReadError::Fetch(error))) => Some(Landing::Failed(error.into())),
             Err(_) => {
                 flight.cancel.cancel();
                 let detail = format!("a layer took too long to read: {}", blob.digest);
-                Some((Landing::Failed(Undecided::new(Cause::Deadline, detail)), false))
+                Some(Landing::Failed(Undecided::new(Cause::Deadline, detail)))
             }
+        }
+    }
+
+    /// Reads once more when the bytes were not those of the digest: a proxy may have mixed them
+    /// up. The second time it is the registry's word that no runtime can pull this layer.
+    async fn read_twice(&self, reading: &Reading) -> Result<LayerFacts, ReadError> {
+        match self.read(reading).await {
+            Err(ReadError::Fetch(FetchError::Mismatch(_))) => {
+                reading.flight.restart();
+                self.read(reading).await
+            }
+            read => read,
         }
     }
 
@@ -87,6 +94,7 @@ impl Inner {
         let opened = flight.cancel.run_until_cancelled(opened).await.ok_or(ReadError::Stopped)?;
         let stream = opened.map_err(ReadError::Fetch)?;
         self.took(Phase::Fetch, started);
+        let started = Instant::now();
         let (counting, telling) = (Arc::clone(flight), Arc::clone(flight));
         let watcher = Arc::clone(watcher);
         let stream = stream.inspect(move |chunk| {
@@ -97,7 +105,10 @@ impl Inner {
         });
         let on_facts = Box::new(move |facts: &[_], known| telling.tell(facts, known));
         let limits = self.parts.limits.clone();
-        read_layer(stream.boxed(), blob.clone(), limits, on_facts, flight.cancel.clone()).await
+        let cancel = flight.cancel.clone();
+        let facts = read_layer(stream.boxed(), blob.clone(), limits, on_facts, cancel).await;
+        self.took(Phase::Scan, started);
+        facts
     }
 }
 

@@ -33,10 +33,10 @@ impl Inspector {
         let verdict = self.inspect(question, deadline).await;
         self.tell(&verdict, asker);
         if asker.keep {
-            let (inner, verdict) = (std::sync::Arc::clone(&self.0), verdict.clone());
+            let (inner, verdict) = (std::sync::Arc::clone(&self.inner), verdict.clone());
             let source = asker.source;
             // The caller does not wait for the disk.
-            self.0.tasks.spawn(async move {
+            self.inner.tasks.spawn(async move {
                 let kept =
                     inner.parts.store.log_verdict(source.as_str(), &verdict, Timestamp::now()).await;
                 if let Err(error) = kept {
@@ -56,7 +56,7 @@ impl Inspector {
             (1.., 1..) => CacheUse::Partial,
         };
         let took = Duration::from_millis(stats.elapsed_ms);
-        self.0.parts.metrics.decided(asker.source, cache, verdict, took);
+        self.inner.parts.metrics.decided(asker.source, cache, verdict, took);
         log(verdict, asker);
     }
 }

@@ -129,8 +129,10 @@ fn a_denial_from_partial_facts_is_certain() {
     let broken = facts(&image, 1, true);
     let known = |facts| [Judgeable { image: &image, facts }];
     let question = question(Policy::default());
-    assert!(!question.is_denied(&known(vec![None, None])));
-    assert!(question.is_denied(&known(vec![None, Some(&broken)])));
+    assert!(!question.is_denied(&known(vec![None, None]), &|_| true));
+    assert!(question.is_denied(&known(vec![None, Some(&broken)]), &|_| true));
+    let other = |rule: &RuleId| *rule != unreadable_layer::ID;
+    assert!(!question.is_denied(&known(vec![None, Some(&broken)]), &other));
     let verdict = question.judge(None, &known(vec![None, Some(&broken)]), Vec::new());
     assert!(!verdict.complete);
     assert_eq!(verdict.images[0].layers[0].unpacked_size, None);

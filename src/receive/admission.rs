@@ -134,7 +134,8 @@ impl Request {
             return Ask::Nothing("this subresource names no image");
         }
         // Finalizers are removed by updates: refusing those wedges the deletion.
-        if self.object.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null()) {
+        let deleted_at = self.object.pointer("/metadata/deletionTimestamp");
+        if self.operation == "UPDATE" && deleted_at.is_some_and(|time| !time.is_null()) {
             return Ask::Nothing("the object is being deleted");
         }
         let wanted = images(&self.kind, &self.object);
@@ -300,6 +301,10 @@ mod tests {
         for review in table {
             assert!(matches!(ask(&review), Ask::Nothing(_)), "{review}");
         }
+        let mut created = review("", "Pod", "CREATE", pod(&["new"]), Value::Null);
+        created["request"]["object"]["metadata"] =
+            json!({"deletionTimestamp": "2027-01-01T00:00:00Z"});
+        assert_eq!(names(&ask(&created)).len(), 1);
         let changed = review("", "Pod", "UPDATE", pod(&["new"]), pod(&["old"]));
         assert_eq!(names(&ask(&changed)).len(), 1);
         let mut status = review("", "Pod", "UPDATE", pod(&["new"]), pod(&["old"]));

@@ -63,15 +63,19 @@ async fn accept(app: &App, receiver: &Receiver, body: &Bytes) -> Result<Response
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the event cannot be kept now: try again")
             .into_response()
     };
-    for reason in &batch.unreadable {
-        let letter = dead_letter(receiver, reason, body);
+    let enqueued = app.store.enqueue(&jobs, Timestamp::now()).await.map_err(unavailable)?;
+    if !batch.unreadable.is_empty() {
+        // One letter for all of a body: a flood of junk must not push out the other letters.
+        let reason = batch.unreadable.join("; ");
+        let reason: String = reason.chars().take(1000).collect();
+        let letter = dead_letter(receiver, &reason, body);
         app.store.save_dead_letter(&letter).await.map_err(unavailable)?;
         tracing::warn!(receiver = receiver.name, reason, "event not understood");
     }
-    let enqueued = app.store.enqueue(&jobs, Timestamp::now()).await.map_err(unavailable)?;
     let accepted = enqueued.iter().filter(|outcome| **outcome == Enqueued::New).count();
     let duplicate = enqueued.len() - accepted;
     if accepted > 0 {
+        // All idle workers; and one more permit for a worker that is just about to wait.
         app.wake.notify_waiters();
         app.wake.notify_one();
     }

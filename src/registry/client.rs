@@ -74,14 +74,14 @@ impl RegistryClient {
 
     /// The way to the reference's registry, if there is one.
     fn host(&self, reference: &Reference) -> Result<&Arc<Host>, FetchError> {
-        let name = reference.registry().to_ascii_lowercase();
-        if let Some((_, host)) = self.listed.iter().find(|(pattern, _)| pattern.matches(&name)) {
+        let name = reference.registry();
+        if let Some((_, host)) = self.listed.iter().find(|(pattern, _)| pattern.matches(name)) {
             return Ok(host);
         }
-        if !self.unlisted.permit(&name) {
-            return Err(FetchError::Unlisted(reference.registry().to_owned()));
+        if !self.unlisted.permit(name) {
+            return Err(FetchError::Unlisted(name.to_owned()));
         }
-        let is_well_known = UnlistedRegistries::WellKnown.permit(&name);
+        let is_well_known = UnlistedRegistries::WellKnown.permit(name);
         Ok(if is_well_known { &self.well_known } else { &self.any })
     }
 }

@@ -80,16 +80,38 @@ impl Credentials {
         match self {
             Self::Anonymous => Ok(Credential::Anonymous),
             Self::DockerConfig(path) => from_file(path, registry),
-            Self::DefaultDockerConfig => match credential(registry, |server| {
-                docker_credential::get_credential(server)
-                    .or_else(|_| docker_credential::get_podman_credential(server))
-            }) {
-                // No file at all is the usual state of a machine where nobody logged in.
-                Err(CredentialRetrievalError::ConfigReadError) => Ok(Credential::Anonymous),
-                found => found.map_err(|error| unusable(registry, &error)),
-            },
+            Self::DefaultDockerConfig => credential(registry, |server| {
+                either(docker_credential::get_credential(server), || {
+                    docker_credential::get_podman_credential(server)
+                })
+            })
+            .map_err(|error| unusable(registry, &error)),
         }
     }
+}
+
+/// Docker's credential, or podman's where docker has none. A broken entry of docker is told and
+/// not passed over: to the user it looks as if it were in use.
+fn either(
+    docker: Result<DockerCredential, CredentialRetrievalError>,
+    podman: impl FnOnce() -> Result<DockerCredential, CredentialRetrievalError>,
+) -> Result<DockerCredential, CredentialRetrievalError> {
+    match docker {
+        Err(error) if is_absence(&error) => match podman() {
+            Err(error) if is_absence(&error) => {
+                Err(CredentialRetrievalError::NoCredentialConfigured)
+            }
+            found => found,
+        },
+        found => found,
+    }
+}
+
+/// No entry, or no file at all: the usual state of a machine where nobody logged in.
+fn is_absence(error: &CredentialRetrievalError) -> bool {
+    use CredentialRetrievalError as E;
+    means_not_found(error)
+        || matches!(error, E::NoCredentialConfigured | E::ConfigNotFound | E::ConfigReadError)
 }
 
 fn from_file(path: &Path, registry: &str) -> Result<Credential, FetchError> {
@@ -111,7 +133,7 @@ fn credential(
     ask: impl Fn(&str) -> Result<DockerCredential, CredentialRetrievalError>,
 ) -> Result<Credential, CredentialRetrievalError> {
     for server in filed_under(registry) {
-        match ask(server) {
+        match ask(&server) {
             Ok(DockerCredential::UsernamePassword(user, password)) => {
                 return Ok(Credential::Basic { user, password });
             }
@@ -125,12 +147,14 @@ fn credential(
 }
 
 /// Docker files its own registry under the address of the long gone v1 API.
-fn filed_under(registry: &str) -> Vec<&str> {
+fn filed_under(registry: &str) -> Vec<String> {
     match registry {
-        "docker.io" | "index.docker.io" | "registry-1.docker.io" => {
-            vec!["https://index.docker.io/v1/", "index.docker.io", "docker.io"]
-        }
-        other => vec![other],
+        "docker.io" => ["https://index.docker.io/v1/", "index.docker.io", "docker.io"]
+            .map(str::to_owned)
+            .to_vec(),
+        // A login with the default port written out is filed with it.
+        host if !host.contains(':') => vec![host.to_owned(), format!("{host}:443")],
+        other => vec![other.to_owned()],
     }
 }
 
@@ -185,10 +209,12 @@ mod tests {
             "r.example.com": {"auth": STANDARD.encode("bob:a:b")},
             "https://index.docker.io/v1/": {"username": "hub", "password": "p"},
             "t.example.com:5000": {"identitytoken": "refresh"},
+            "p.example.com:443": {"username": "port", "password": "p"},
         }}));
         let table = [
             ("r.example.com", basic("bob", "a:b")),
             ("docker.io", basic("hub", "p")),
+            ("p.example.com", basic("port", "p")),
             ("t.example.com:5000", Credential::Identity("refresh".into())),
             ("t.example.com", Credential::Anonymous),
         ];
@@ -217,6 +243,26 @@ mod tests {
         let missing = Credentials::DockerConfig("/nonexistent/config.json".into());
         insta::assert_snapshot!(text(missing.lookup("r").await.unwrap_err()), @"registry denied access (hint: check `registries[].credentials`): r: cannot read `/nonexistent/config.json`: entity not found");
         assert_eq!(format!("{:?}", basic("u", "s3cret")), "Basic(<redacted>)");
+    }
+
+    #[test]
+    fn podman_is_asked_where_docker_has_nothing() {
+        use CredentialRetrievalError as E;
+        type Answer = fn() -> Result<DockerCredential, CredentialRetrievalError>;
+        let asked = |docker: Answer, podman: Answer| credential("r", |_| either(docker(), podman));
+        let login: Answer = || Ok(DockerCredential::UsernamePassword("u".into(), "p".into()));
+        let nothing: [Answer; 3] = [
+            || Err(E::NoCredentialConfigured),
+            || Err(E::ConfigReadError),
+            || Err(E::ConfigNotFound),
+        ];
+        for absent in nothing {
+            assert!(asked(absent, login) == Ok(basic("u", "p")));
+            assert!(asked(absent, absent) == Ok(Credential::Anonymous));
+            assert!(asked(login, absent) == Ok(basic("u", "p")));
+        }
+        let broken = asked(|| Err(E::CredentialDecodingError), login);
+        assert!(broken == Err(E::CredentialDecodingError));
     }
 
     #[test]

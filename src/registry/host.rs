@@ -138,7 +138,7 @@ impl Host {
         let scheme = if self.plain_http { "http" } else { "https" };
         let host = match ask.reference.registry() {
             // The name everybody uses is a web site; the API is here.
-            "docker.io" | "index.docker.io" => "registry-1.docker.io",
+            "docker.io" => "registry-1.docker.io",
             other => other,
         };
         let text = format!("{scheme}://{host}/v2/{}/{}", ask.reference.repository(), ask.path);

@@ -33,12 +33,12 @@ impl HostConfig {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum UnlistedRegistries {
-    /// The large public ones may be contacted.
+    /// The public ones everybody knows are contacted, anonymously.
     #[default]
     WellKnown,
-    /// Every host may be contacted.
+    /// Any host is contacted, anonymously. Lets whoever names an image choose whom we talk to.
     Any,
-    /// None.
+    /// None is contacted.
     None,
 }
 
@@ -58,8 +58,6 @@ impl UnlistedRegistries {
 /// `*.dkr.ecr.*.amazonaws.com`) need credentials and therefore an entry of their own.
 pub const WELL_KNOWN: &[&str] = &[
     "docker.io",
-    "index.docker.io",
-    "registry-1.docker.io",
     "ghcr.io",
     "quay.io",
     "gcr.io",

@@ -22,17 +22,24 @@ const CHUNKS_AHEAD: usize = 4;
 pub(super) fn open(path: &Path) -> Result<File, FetchError> {
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if !metadata.is_file() {
-        return Err(FetchError::Local(format!("not a regular file: `{}`", path.display())));
+        return Err(FetchError::Local(format!(
+            "not a regular file (hint: check the path): `{}`",
+            path.display()
+        )));
     }
     File::open(path).map_err(|error| unreadable(path, &error))
 }
 
 /// Words for a file that cannot be read.
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> FetchError {
-    let text = format!("{error}: `{}`", path.display());
+    let path = path.display();
     match error.kind() {
-        io::ErrorKind::NotFound => FetchError::NotFound(text),
-        _ => FetchError::Local(text),
+        io::ErrorKind::NotFound => {
+            FetchError::NotFound(format!("no such file (hint: check the path): `{path}`"))
+        }
+        _ => FetchError::Local(format!(
+            "cannot be read: {error} (hint: check permissions and disk): `{path}`"
+        )),
     }
 }
 

@@ -44,6 +44,16 @@ pub enum SourceError {
     Path(String),
 }
 
+impl SourceError {
+    /// What is wrong, without the text itself, for those who name it already.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Reference(error) => error.reason(),
+            Self::Path(_) => "path is missing".to_owned(),
+        }
+    }
+}
+
 impl std::str::FromStr for Source {
     type Err = SourceError;
 

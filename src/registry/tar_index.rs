@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -43,7 +43,7 @@ impl TarIndex {
     pub(super) fn read(path: &Path) -> Result<Self, FetchError> {
         let mut index = Self { path: path.to_owned(), members: HashMap::new() };
         let file = local::open(path)?;
-        let unreadable = |error| local::unreadable(path, &error);
+        let unreadable = |error| no_archive(path, &error);
         let mut archive = Archive::new(BufReader::new(file));
         for member in archive.entries_with_seek().map_err(unreadable)? {
             let member = member.map_err(unreadable)?;
@@ -132,6 +132,19 @@ impl TarIndex {
     /// Words for an archive that makes no sense.
     pub(super) fn broken(&self, what: &str) -> FetchError {
         FetchError::Local(format!("not a docker archive: {what}: `{}`", self.path.display()))
+    }
+}
+
+/// The library's own errors quote the bytes they stumbled over, which may be of any file.
+fn no_archive(path: &Path, error: &io::Error) -> FetchError {
+    match error.kind() {
+        io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            FetchError::Local(format!(
+                "not a tar archive (hint: write one with `docker save`): `{}`",
+                path.display()
+            ))
+        }
+        _ => local::unreadable(path, error),
     }
 }
 

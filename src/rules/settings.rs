@@ -82,13 +82,23 @@ impl Setting {
         }
     }
 
-    /// The default as people write it.
+    /// The default as it is written in the configuration.
     pub fn default_text(&self) -> String {
         match self.kind {
-            SettingKind::Bytes(bytes) => crate::answer::size(bytes),
+            SettingKind::Bytes(bytes) => written_size(bytes),
             SettingKind::Count(count) => count.to_string(),
             SettingKind::Texts(texts) => format!("[{}]", texts.join(", ")),
         }
+    }
+}
+
+/// A size in the largest unit that leaves no fraction.
+fn written_size(bytes: u64) -> String {
+    const UNITS: [(u32, &str); 4] = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let fits = |(shift, _): &&(u32, &str)| bytes > 0 && bytes.trailing_zeros() >= *shift;
+    match UNITS.iter().find(fits) {
+        Some((shift, unit)) => format!("{}{unit}", bytes >> shift),
+        None => format!("{bytes}B"),
     }
 }
 
@@ -149,6 +159,23 @@ mod tests {
 
     const SIZE: Setting = Setting::bytes("min-size", 10, "");
     const NAMES: Setting = Setting::texts("names", &["a"], "");
+
+    #[test]
+    fn defaults_are_written_as_they_are_read() {
+        for (bytes, text) in [
+            (0, "0B"),
+            (1023, "1023B"),
+            (1024, "1KiB"),
+            (1536, "1536B"),
+            (10 << 20, "10MiB"),
+            (3 << 30, "3GiB"),
+            (1 << 50, "1024TiB"),
+        ] {
+            let setting = Setting::bytes("size", bytes, "");
+            assert_eq!(setting.default_text(), text);
+            assert_eq!(setting.parse(&json!(text)), Ok(SettingValue::Number(bytes)), "{text}");
+        }
+    }
 
     #[test]
     fn parses_and_merges() {

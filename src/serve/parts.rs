@@ -7,12 +7,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 
-use crate::config::{self, Config, Unlisted};
+use crate::config::{self, Config};
 use crate::metrics::Metrics;
 use crate::model::{Descriptor, Reference};
 use crate::registry::client::{ClientError, RegistryClient};
-use crate::registry::credentials::Credentials;
-use crate::registry::hosts::{HostConfig, UnlistedRegistries};
+use crate::registry::hosts::HostConfig;
 use crate::registry::retry::{Retry, Timeouts};
 use crate::registry::{BlobStream, FetchError, FetchObserver, RawManifest, Registry};
 use crate::store::memory::MemoryStore;
@@ -55,10 +54,7 @@ pub fn hosts(config: &Config) -> Vec<HostConfig> {
         host: registry.host.clone(),
         plain_http: registry.plain_http,
         ca_pem: registry.ca_pem.clone(),
-        credentials: registry
-            .docker_config
-            .clone()
-            .map_or(Credentials::Anonymous, Credentials::DockerConfig),
+        credentials: registry.credentials.clone(),
     };
     config.registries.iter().map(host).collect()
 }
@@ -69,12 +65,7 @@ pub fn registry_client(
     hosts: &[HostConfig],
     observer: &Arc<dyn FetchObserver>,
 ) -> Result<RegistryClient, ClientError> {
-    let unlisted = match config.unlisted {
-        Unlisted::WellKnown => UnlistedRegistries::WellKnown,
-        Unlisted::Any => UnlistedRegistries::Any,
-        Unlisted::None => UnlistedRegistries::None,
-    };
-    RegistryClient::new(hosts, unlisted, &Timeouts::default(), &Retry::default(), observer)
+    RegistryClient::new(hosts, config.unlisted, &Timeouts::default(), &Retry::default(), observer)
 }
 
 /// Opens the configured store. What a dead process had claimed is freed: a SQLite file has only

@@ -11,6 +11,11 @@ use rustls::pki_types::ServerName;
 
 use super::TlsError;
 
+/// Names of a server that nobody named: this machine, and the Service of the usual installation,
+/// called from inside of its namespace and from the API server.
+pub const DEFAULT_HOSTS: [&str; 5] =
+    ["localhost", "127.0.0.1", "::1", "plimsoll", "plimsoll.plimsoll.svc"];
+
 /// Common name of every CA made here. An issuer is found by name, so it never changes.
 const CA_NAME: &str = "Plimsoll CA";
 /// Validity of a CA in years.

@@ -11,14 +11,14 @@ use jiff::Timestamp;
 
 use super::super::Check;
 use super::super::progress::Progress;
-use super::Checks;
+use super::{Checks, Unnamed};
 use crate::config::Config;
 use crate::inspector::Inspector;
-use crate::judge::{Question, utc_day};
+use crate::judge::{Question, judge_unnamed, utc_day};
 use crate::metrics::Metrics;
-use crate::model::{Reference, Undecided, Verdict};
+use crate::model::{Cause, Decision, Reference, Undecided, Verdict};
 use crate::policy::Policy;
-use crate::registry::source::Source;
+use crate::registry::source::{Source, SourceError};
 use crate::registry::{FetchObserver, SharedRegistry, Unobserved};
 use crate::serve::parts;
 use crate::store::SharedStore;
@@ -69,6 +69,14 @@ impl Engine {
         self.remote.finish().await;
     }
 
+    /// Undecided whatever the policy says: it lets images pass, and this is none.
+    fn unnamed(&self, image: &str, error: &SourceError) -> Unnamed {
+        let reason = error.reason();
+        let undecided = Undecided::new(Cause::NotFound, reason.clone());
+        let verdict = judge_unnamed(image, None, &self.policy, undecided);
+        Unnamed { reason, verdict: Box::new(Verdict { decision: Decision::Undecided, ..verdict }) }
+    }
+
     async fn verdict(&self, source: &Source, reference: Reference) -> Verdict {
         let question = Question {
             reference,
@@ -92,9 +100,10 @@ impl Engine {
 
 #[async_trait]
 impl Checks for Engine {
-    async fn check(&self, image: &str) -> Result<Verdict, String> {
-        let source: Source = image.parse().map_err(|error| format!("{error}"))?;
-        let reference = source.reference().map_err(|error| error.to_string())?;
+    async fn check(&self, image: &str) -> Result<Verdict, Unnamed> {
+        let unnamed = |error: SourceError| self.unnamed(image, &error);
+        let source: Source = image.parse().map_err(unnamed)?;
+        let reference = source.reference().map_err(unnamed)?;
         let verdict = self.verdict(&source, reference).await;
         Ok(Verdict { image: image.to_owned(), ..verdict })
     }
