@@ -6,6 +6,7 @@ use crate::support::app::TestApp;
 use crate::support::registry::FakeRegistry;
 use crate::support::reviews::pod;
 use crate::support::samples::{clean, cuda_devel, publish};
+use crate::support::words::told;
 
 /// A registry that holds a CUDA development image as `ml/cuda:1` and a clean one as `ml/clean:1`.
 async fn registry() -> FakeRegistry {
@@ -94,7 +95,7 @@ async fn not_knowing_is_what_the_policy_says_it_is() {
     let app = TestApp::start(&registry, policy).await;
     let missing = app.validate(&pod(registry.reference("ml/none", "1"))).await;
     assert_eq!(missing["allowed"], true, "{missing}");
-    insta::assert_snapshot!(warnings(&missing).join("\n").replace(&registry.host(), "HOST"), @"none:1: not checked, not-found: not found: GET HOST/ml/none manifests/1: status 404: not known here");
+    insta::assert_snapshot!(told(&warnings(&missing).join("\n"), &registry), @"none:1: not checked, not-found: GET HOST/ml/none manifests/1: status 404: not known here");
     assert_eq!(missing["auditAnnotations"]["decision"], "allow");
     let junk = app.validate(&pod("not an image")).await;
     assert_eq!(junk["allowed"], true, "{junk}");

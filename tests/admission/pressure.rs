@@ -8,6 +8,7 @@ use crate::support::registry::FakeRegistry;
 use crate::support::reviews::pod;
 use crate::support::samples::{clean, publish};
 use crate::support::wait::wait_for;
+use crate::support::words::message;
 
 const SCANNED: &str = r#"plimsoll_layers_total{result="scanned"}"#;
 
@@ -30,10 +31,9 @@ async fn the_answer_comes_before_the_timeout_and_the_work_goes_on() {
         (&answer["status"]["code"], &answer["status"]["reason"]),
         (&503.into(), &"ServiceUnavailable".into())
     );
-    let message = answer["status"]["message"].as_str().unwrap().replace(&registry.host(), "HOST");
-    insta::assert_snapshot!(message, @r"
+    insta::assert_snapshot!(message(&answer, &registry), @r"
     spec.containers[0]: HOST/ml/app:1 could not be checked:
-    - deadline: time ran out with 2 layers unread, 0 B of 21 KiB read (hint: try again: the scan goes on, and what was read is remembered)
+    - deadline: time ran out with 2 layers unread, 0 B of 21.0 KiB read (hint: try again: the scan goes on, and what was read is remembered)
     ");
     let metrics = app.metrics().await;
     assert_eq!(metrics.undecided("deadline"), 1);
@@ -58,8 +58,7 @@ async fn a_registry_that_hangs_at_once_does_not_delay_the_answer() {
     let app = TestApp::start(&registry, "admission: {timeout-margin: 500ms}").await;
     let review = pod(registry.reference("ml/app", "1"));
     let answer = app.validate_within("1s", &review).await;
-    let message = answer["status"]["message"].as_str().unwrap().replace(&registry.host(), "HOST");
-    insta::assert_snapshot!(message, @r"
+    insta::assert_snapshot!(message(&answer, &registry), @r"
     spec.containers[0]: HOST/ml/app:1 could not be checked:
     - deadline: time ran out while resolving the image (hint: try again: the scan goes on, and what was read is remembered)
     ");
@@ -90,8 +89,7 @@ async fn reviews_beyond_the_cap_are_shed_at_once() {
     let (answered, shed) = tokio::join!(slow, shed);
     assert_eq!(answered["allowed"], true, "{answered}");
     assert_eq!(shed["status"]["code"], 503, "{shed}");
-    let message = shed["status"]["message"].as_str().unwrap().replace(&registry.host(), "HOST");
-    insta::assert_snapshot!(message, @r"
+    insta::assert_snapshot!(message(&shed, &registry), @r"
     spec.containers[0]: HOST/ml/other:1 could not be checked:
     - overloaded: too many reviews at once (hint: try again later, or raise the limits under `scan` and `admission`)
     ");

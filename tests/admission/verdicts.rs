@@ -11,6 +11,7 @@ use crate::support::reviews::{deployment, pod, pod_of, review};
 use crate::support::samples::{
     HIDDEN, SMALL, base, clean, cuda_devel, overweight, publish, publish_index, secrets, unreadable,
 };
+use crate::support::words::message;
 
 #[tokio::test]
 async fn a_clean_image_is_allowed_for_a_pod_and_a_deployment() {
@@ -45,9 +46,8 @@ async fn a_denial_says_what_where_and_what_to_do() {
     let app = TestApp::start(&registry, "").await;
     let answer = app.validate(&deployment(registry.reference("ml/app", "1"))).await;
     assert_eq!(answer["allowed"], false);
-    let message = answer["status"]["message"].as_str().unwrap().replace(&registry.host(), "HOST");
-    insta::assert_snapshot!(message, @r"
-    spec.template.spec.containers[0]: HOST/ml/app:1 is denied (sha256:45aa7aadea60):
+    insta::assert_snapshot!(message(&answer, &registry), @r"
+    spec.template.spec.containers[0]: HOST/ml/app:1 is denied (sha256:...):
     - cuda-devel: the image carries the CUDA development toolkit: only devel images set `NV_CUDA_CUDART_DEV_VERSION` and 1 more; `LIBRARY_PATH` holds the link stubs of the toolkit; the build history has `cuda-minimal-build-12-8`
       fix: make the last stage `FROM nvidia/cuda:<version>-base-<os>` (or `-runtime`, or `python:3.12-slim` when wheels bring CUDA along), keep the devel image for the build stage and copy the result with `COPY --from=build`
     ");
@@ -100,9 +100,8 @@ async fn secrets_are_refused_where_they_were_and_shown_nowhere() {
     let app = TestApp::start(&registry, "").await;
     let answer = app.validate(&pod(registry.reference("ml/app", "1"))).await;
     assert_eq!(answer["auditAnnotations"]["rules"], "secret-file", "{answer}");
-    let message = answer["status"]["message"].as_str().unwrap().replace(&registry.host(), "HOST");
-    insta::assert_snapshot!(message, @r"
-    spec.containers[0]: HOST/ml/app:1 is denied (sha256:b995b45f4860):
+    insta::assert_snapshot!(message(&answer, &registry), @r"
+    spec.containers[0]: HOST/ml/app:1 is denied (sha256:...):
     - secret-file: `app/.env` line 2 holds a secret value under the name `DATABASE_PASSWORD` (12 characters, fingerprint 5f72a299), 47 B, layer 1 (`COPY . /app`)
       fix: add the file to `.dockerignore`, mount it only where a step needs it (`RUN --mount=type=secret,id=...,target=...`) or at run time; revoke the value
     - secret-file: `root/.ssh/id_ed25519` line 1 holds a private key (385 characters, fingerprint c92b8530) (deleted by layer 2 but still in the image), 454 B, layer 1 (`COPY . /app`)
