@@ -68,7 +68,7 @@ impl Limits {
 
 /// Version of the looking itself. Raise it whenever a rule's `want` or `look` or the reading of
 /// archives changes what is recorded.
-pub const SCAN_VERSION: u32 = 1;
+pub const SCAN_VERSION: u32 = 2;
 
 /// How many bytes of every file the rules may see before they say whether they want more.
 pub const HEAD_BYTES: usize = 4096;

@@ -1,7 +1,9 @@
 //! The tar archive of a layer, member by member, as containerd's reader (Go's `archive/tar`)
-//! sees it. Header fields are decoded by the `tar` crate; the walk over members is ours, because
-//! extension headers must be capped, and wherever readers are known to disagree (CVE-2025-62518,
-//! CVE-2026-33055, GHSA-3pv8-6f4r-ffg2) the layer gets a defect instead of one reader's opinion.
+//! sees it. The walk over members is ours, because extension headers must be capped, and wherever
+//! readers are known to disagree (CVE-2025-62518, CVE-2026-33055, GHSA-3pv8-6f4r-ffg2) the layer
+//! gets a defect instead of one reader's opinion. Single fields are read in `fields`.
+
+mod fields;
 
 use std::io::{self, BufRead, Read};
 
@@ -51,9 +53,15 @@ struct Extensions {
 }
 
 impl Extensions {
-    /// The last value of a PAX key, as POSIX has it.
+    /// The last value of a PAX key, as POSIX has it. An empty one leaves the header's (`mergePAX`).
     fn pax(&self, key: &str) -> Option<&[u8]> {
-        self.pax.iter().rev().find(|(name, _)| name == key.as_bytes()).map(|(_, value)| &value[..])
+        let last = self.pax.iter().rev().find(|(name, _)| name == key.as_bytes());
+        last.map(|(_, value)| &value[..]).filter(|value| !value.is_empty())
+    }
+
+    /// Whether they wait for a member to describe.
+    fn are_pending(&self) -> bool {
+        !self.pax.is_empty() || self.long_name.is_some() || self.long_link.is_some()
     }
 }
 
@@ -69,13 +77,20 @@ impl<R: BufRead> Archive<R> {
         (self.content_left, self.padding_left) = (0, 0);
         let mut extensions = Extensions::default();
         loop {
-            let Some(header) = self.header()? else { return Ok(None) };
-            let size = header.entry_size().map_err(|_| self.damaged("unreadable size"))?;
+            let Some(header) = self.header()? else {
+                not_pending(&extensions, "the archive ends behind an extension header")?;
+                return Ok(None);
+            };
+            let size = fields::size(&header).ok_or_else(|| self.damaged("unreadable size"))?;
             match header.entry_type() {
                 EntryType::XHeader => extensions.pax = self.pax_records(size)?,
-                EntryType::XGlobalHeader => self.global_header(size)?,
-                EntryType::GNULongName => extensions.long_name = Some(self.long_name(size)?),
-                EntryType::GNULongLink => extensions.long_link = Some(self.long_name(size)?),
+                EntryType::XGlobalHeader => {
+                    // Go forgets them here, others do not: `x(size=N), g, file` hides N bytes.
+                    not_pending(&extensions, "a global header follows an extension header")?;
+                    self.global_header(size)?;
+                }
+                EntryType::GNULongName => extensions.long_name = self.long_name(size)?,
+                EntryType::GNULongLink => extensions.long_link = self.long_name(size)?,
                 _ => return self.member(&header, size, &extensions).map(Some),
             }
         }
@@ -108,6 +123,11 @@ impl<R: BufRead> Archive<R> {
         }
         let mut disagreement = disagreements(header, header_size, extensions);
         let kind = header.entry_type();
+        let path = extensions
+            .long_name
+            .clone()
+            .or_else(|| extensions.pax("path").map(<[u8]>::to_vec))
+            .unwrap_or_else(|| header.path_bytes().into_owned());
         let size = match extensions.pax("size") {
             Some(text) => number(text).ok_or_else(|| self.damaged("unreadable PAX size"))?,
             None => header_size,
@@ -116,7 +136,7 @@ impl<R: BufRead> Archive<R> {
             self.sparse_map(header)?;
         }
         // Go's reader takes these to have no content, whatever their size field says.
-        let size = if is_header_only(kind) {
+        let size = if is_header_only(kind) || fields::is_old_directory(header, &path) {
             if size != 0 {
                 disagreement.get_or_insert((
                     Defect::HeaderDisagreement,
@@ -129,11 +149,6 @@ impl<R: BufRead> Archive<R> {
         };
         self.content_left = size;
         self.padding_left = padding(size);
-        let path = extensions
-            .long_name
-            .clone()
-            .or_else(|| extensions.pax("path").map(<[u8]>::to_vec))
-            .unwrap_or_else(|| header.path_bytes().into_owned());
         let link = extensions
             .long_link
             .clone()
@@ -233,11 +248,12 @@ impl<R: BufRead> Archive<R> {
         Ok(())
     }
 
-    fn long_name(&mut self, size: u64) -> Result<Vec<u8>, Failure> {
+    fn long_name(&mut self, size: u64) -> Result<Option<Vec<u8>>, Failure> {
         let mut name = self.extension(size)?;
         let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
         name.truncate(end);
-        Ok(name)
+        // An empty one leaves the header's name, in Go.
+        Ok((!name.is_empty()).then_some(name))
     }
 
     /// Skips the further blocks of an old GNU sparse map.
@@ -267,6 +283,13 @@ impl<R: BufRead> Archive<R> {
             content(Defect::Truncated, format!("{what} after {} entries", self.members))
         }
     }
+}
+
+fn not_pending(extensions: &Extensions, what: &str) -> Result<(), Failure> {
+    if extensions.are_pending() {
+        return Err(content(Defect::HeaderDisagreement, what.into()));
+    }
+    Ok(())
 }
 
 fn content(defect: Defect, detail: String) -> Failure {
@@ -313,8 +336,18 @@ fn disagreements(
     {
         return disagreement("PAX and GNU long name give two names".into());
     }
-    if extensions.pax.iter().any(|(key, value)| key == b"path" && value.contains(&0)) {
+    if let (Some(long), Some(pax)) = (&extensions.long_link, extensions.pax("linkpath"))
+        && long.as_slice() != pax
+    {
+        return disagreement("PAX and GNU long name give two link targets".into());
+    }
+    let is_name = |key: &[u8]| matches!(key, b"path" | b"linkpath");
+    if extensions.pax.iter().any(|(key, value)| is_name(key) && value.contains(&0)) {
         return disagreement("a PAX name holds a NUL".into());
+    }
+    let is_renamed = extensions.long_name.is_some() || extensions.pax("path").is_some();
+    if !is_renamed && header.path_bytes() != fields::go_path(header) {
+        return disagreement("readers take the header's name prefix differently".into());
     }
     let sparse = |(key, _): &PaxRecord| key.starts_with(b"GNU.sparse.");
     if header.entry_type() == EntryType::GNUSparse || extensions.pax.iter().any(sparse) {

@@ -1,4 +1,4 @@
-//! Tests of the walk: honest archives, other dialects, and archives that lie.
+//! Tests of the walk over members, on archives put together byte by byte.
 
 use super::*;
 
@@ -129,6 +129,114 @@ fn disagreeing_headers_are_defects() {
     for (archive, expected) in table {
         assert_eq!(defect(&archive), expected);
     }
+}
+
+/// A header changed by hand, its checksum set right again.
+fn changed(mut header: Header, at: usize, bytes: &[u8]) -> Header {
+    header.as_mut_bytes()[at..at + bytes.len()].copy_from_slice(bytes);
+    header.set_cksum();
+    header
+}
+
+const MAGIC_AT: usize = 257;
+const PREFIX_AT: usize = 345;
+const TRAILER_AT: usize = 508;
+
+#[test]
+fn a_global_header_between_an_extension_and_its_file_hides_nothing() {
+    let hidden = file("hidden/model.safetensors", b"");
+    let size = hidden.len().to_string();
+    let global = || raw(&header("g", b'g', 13), b"13 comment=x\n");
+    let attack = [pax(&[("size", &size)]), global(), raw(&header("f", b'0', 0), &hidden), end()];
+    assert_eq!(defect(&attack.concat()), Defect::HeaderDisagreement);
+    for pending in [pax(&[("path", "a")]), long_name("a"), raw(&header("K", b'K', 2), b"a\0")] {
+        let before = [pending.clone(), global(), file("f", b""), end()].concat();
+        assert_eq!(defect(&before), Defect::HeaderDisagreement);
+        for end in [end(), Vec::new()] {
+            let last = [file("f", b""), pending.clone(), end].concat();
+            assert_eq!(defect(&last), Defect::HeaderDisagreement);
+        }
+    }
+    // As `git archive` writes it.
+    assert_eq!(names(&[global(), pax(&[("path", "p")]), file("f", b""), end()].concat()), ["p"]);
+}
+
+#[test]
+fn two_link_targets_are_a_defect() {
+    let long_link =
+        |target: &str| raw(&header("L", b'K', target.len().try_into().unwrap()), target.as_bytes());
+    let link = |target| {
+        [pax(&[("linkpath", "a")]), long_link(target), raw(&header("l", b'2', 0), b"")].concat()
+    };
+    assert_eq!(defect(&link("b")), Defect::HeaderDisagreement);
+    assert_eq!(walk(&link("a")).unwrap()[0].0.disagreement, None);
+}
+
+#[test]
+fn a_prefix_that_only_go_reads_is_a_defect() {
+    let ustar = |version: &[u8; 2]| {
+        changed(header("name", b'0', 0), MAGIC_AT, &[&b"ustar\0"[..], version].concat())
+    };
+    let prefixed = |header| changed(header, PREFIX_AT, b"hidden/dir");
+    // A version that only Go takes.
+    for version in [b"\0\0", b"01", b"  "] {
+        assert_eq!(defect(&raw(&prefixed(ustar(version)), b"")), Defect::HeaderDisagreement);
+    }
+    // The trailer of `star`, whose prefix is shorter.
+    let star = changed(changed(ustar(b"00"), PREFIX_AT, &[b'p'; 140]), TRAILER_AT, b"tar\0");
+    assert_eq!(defect(&raw(&star, b"")), Defect::HeaderDisagreement);
+    // GNU's times, which Go takes for a prefix when they are no numbers.
+    for times in [&b"hidden/dir"[..], b"\x80\x01\0\0", b"9"] {
+        let gnu = changed(header("name", b'0', 0), PREFIX_AT, times);
+        assert_eq!(walk(&raw(&gnu, b"")).unwrap()[0].0.disagreement.is_some(), times.is_ascii());
+    }
+    let ctime = changed(header("name", b'0', 0), PREFIX_AT, b"\0\0\0\0\0\0\0\0\0\0\0\0zz");
+    assert_eq!(walk(&raw(&ctime, b"")).unwrap()[0].0.disagreement, None, "an empty prefix");
+
+    let plain = [
+        (prefixed(ustar(b"00")), "hidden/dir/name"),
+        (ustar(b"\0\0"), "name"),
+        (changed(header("name", b'0', 0), PREFIX_AT, b"14512345671\0"), "name"),
+        (changed(header("name", b'0', 0), PREFIX_AT, b"\x80\0\0\0\0\0\0\0\0\0\0\x05"), "name"),
+    ];
+    for (header, name) in plain {
+        let archive = raw(&header, b"");
+        assert_eq!(names(&archive), [name]);
+        assert_eq!(walk(&archive).unwrap()[0].0.disagreement, None, "{name}");
+    }
+}
+
+#[test]
+fn sizes_are_read_as_go_reads_them() {
+    const SIZE_AT: usize = 124;
+    let sized = |field: &[u8; 12]| changed(header("f", b'0', 0), SIZE_AT, field);
+    for empty in [&[0; 12], b"            ", b"\0\0 \0        "] {
+        let archive = [raw(&sized(empty), b""), file("next", b"")].concat();
+        assert_eq!(names(&archive), ["f", "next"]);
+    }
+    // Behind leading NULs stands a size that would be taken for none.
+    let archive = [raw(&sized(b"\0\0\0\0\0\0 00005\0"[..12].try_into().unwrap()), b"hello")];
+    assert_eq!(walk(&archive.concat()).unwrap()[0].1, b"hello");
+    for junk in [b"+00000000005", b"0000000000x9", b"00000000\t005"] {
+        assert_eq!(defect(&[file("a", b""), raw(&sized(junk), b"")].concat()), Defect::Truncated);
+    }
+}
+
+#[test]
+fn members_inside_an_old_directory_are_a_defect() {
+    let hidden = file("hidden", b"");
+    let directory = changed(header("d/", b'0', 512), 156, &[0]);
+    let attack = [raw(&directory, &hidden), end()].concat();
+    assert_eq!(defect(&attack), Defect::HeaderDisagreement);
+    assert_eq!(names(&attack), ["d/", "hidden"]);
+}
+
+#[test]
+fn an_empty_extension_does_not_take_the_name_away() {
+    for empty in [pax(&[("path", "")]), long_name(""), pax(&[("path", "x"), ("path", "")])] {
+        assert_eq!(names(&[empty, file("model.safetensors", b"")].concat()), ["model.safetensors"]);
+    }
+    assert_eq!(walk(&[pax(&[("size", "")]), file("f", b"hello")].concat()).unwrap()[0].1, b"hello");
 }
 
 #[test]
