@@ -48,7 +48,7 @@ async fn kill_9_after_the_acknowledgement_loses_nothing() {
     }
     // One is being worked on, the other waits.
     is_asked_for(&registry, "/ml/bad/blobs/").await;
-    assert_eq!(served.metrics().await.value("plimsoll_queue_depth"), 2.0);
+    assert_eq!(served.metrics().await.value("plimsoll_queue_depth"), 2);
     served.process.kill();
     assert_eq!(served.logged("image judged").len(), 0);
     held.cancel();
@@ -56,11 +56,11 @@ async fn kill_9_after_the_acknowledgement_loses_nothing() {
     let served = Served::start(folder.path(), &config).await;
     let metrics = wait_for("an empty queue", async || {
         let metrics = served.metrics().await;
-        (metrics.value("plimsoll_queue_depth") == 0.0).then_some(metrics)
+        (metrics.value("plimsoll_queue_depth") == 0).then_some(metrics)
     })
     .await;
-    assert_eq!(metrics.decisions("event", "deny"), 1.0);
-    assert_eq!(metrics.decisions("event", "allow"), 1.0);
+    assert_eq!(metrics.decisions("event", "deny"), 1);
+    assert_eq!(metrics.decisions("event", "allow"), 1);
     let judged = served.logged("image judged");
     let digests: Vec<&str> =
         judged.iter().map(|line| line["image.digest"].as_str().unwrap()).collect();
@@ -70,7 +70,7 @@ async fn kill_9_after_the_acknowledgement_loses_nothing() {
     // And a third start finds nothing to do.
     drop(served);
     let served = Served::start(folder.path(), &config).await;
-    assert_eq!(served.metrics().await.value("plimsoll_queue_depth"), 0.0);
+    assert_eq!(served.metrics().await.value("plimsoll_queue_depth"), 0);
     assert_eq!(served.logged("image judged").len(), 0);
 }
 
@@ -124,11 +124,11 @@ async fn a_changed_configuration_is_taken_over_and_a_broken_one_refused() {
     let refused = "plimsoll_config_reload_failures_total";
     let metrics = wait_for("the refusal", async || {
         let metrics = served.metrics().await;
-        (metrics.value(refused) == 1.0).then_some(metrics)
+        (metrics.value(refused) == 1).then_some(metrics)
     })
     .await;
     assert_eq!(policy_of(&validate(&served, &image).await, true), after);
-    assert_eq!(metrics.value(&format!(r#"plimsoll_policy_info{{hash="{after}"}}"#)), 1.0);
+    assert_eq!(metrics.value(&format!(r#"plimsoll_policy_info{{hash="{after}"}}"#)), 1);
     let told = served.process.lines();
     let told = told.iter().find(|line| line.contains("changed configuration refused")).unwrap();
     assert!(told.contains("policy.mode"), "{told}");

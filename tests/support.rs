@@ -9,3 +9,4 @@ pub mod reviews;
 pub mod samples;
 pub mod scrape;
 pub mod wait;
+pub mod words;

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use futures_util::{StreamExt as _, stream};
 use plimsoll::receive::MAX_BODY_BYTES;
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ use crate::support::app::TestApp;
 use crate::support::registry::{FakeRegistry, Fault};
 use crate::support::reviews::{UID, pod};
 use crate::support::samples::{clean, publish};
+use crate::support::words;
 
 /// The status and the body of the answer to `body`.
 async fn posted(app: &TestApp, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
@@ -36,7 +38,7 @@ async fn what_is_no_review_is_refused() {
     400 {"error":"not an AdmissionReview: `request.uid` is missing"}
     400 {"error":"not an AdmissionReview: `request.uid` is missing"}
     "#);
-    assert_eq!(app.metrics().await.requests("/validate", 400), 7.0);
+    assert_eq!(app.metrics().await.requests("/validate", 400), 7);
     app.stop().await;
 }
 
@@ -61,7 +63,7 @@ async fn a_review_with_a_uid_gets_a_review_back_whatever_is_in_it() {
     {"code":400,"message":"plimsoll cannot read this review: `apiVersion` must be `admission.k8s.io/v1`","reason":"BadRequest"}
     {"code":400,"message":"plimsoll cannot read this review: invalid type: sequence, expected a string","reason":"BadRequest"}
     "#);
-    assert_eq!(app.metrics().await.value("plimsoll_unreadable_reviews_total"), 2.0);
+    assert_eq!(app.metrics().await.value("plimsoll_unreadable_reviews_total"), 2);
     app.stop().await;
 }
 
@@ -82,12 +84,10 @@ async fn bodies_are_capped_at_8_mib() {
     let (status, text) = posted(&app, "/validate", padded(MAX_BODY_BYTES + 1)).await;
     insta::assert_snapshot!(format!("{status} {text}"), @r#"413 {"error":"body is larger than 8388608 bytes"}"#);
     // Far beyond the cap as well, when it is not said how much will come.
-    let endless =
-        futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>([b' '; 65536].to_vec()));
-    let endless = futures_util::StreamExt::take(endless, 1024);
+    let endless = stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 65536])).take(1024);
     let response = app.post("/validate", reqwest::Body::wrap_stream(endless)).send().await;
     assert_eq!(response.map(|response| response.status().as_u16()).unwrap(), 413);
-    assert_eq!(app.metrics().await.requests("/validate", 413), 2.0);
+    assert_eq!(app.metrics().await.requests("/validate", 413), 2);
     assert_eq!(posted(&app, "/validate", review).await.0, 200);
     app.stop().await;
 }
@@ -102,7 +102,7 @@ async fn other_paths_and_methods_are_told_so() {
     assert_eq!(app.admin("/livez").await.text().await.unwrap(), "ok\n");
     assert_eq!(app.admin("/readyz").await.text().await.unwrap(), "ok\n");
     let metrics = app.metrics().await;
-    assert_eq!(metrics.requests("other", 404), 1.0);
+    assert_eq!(metrics.requests("other", 404), 1);
     app.stop().await;
 }
 
@@ -133,10 +133,10 @@ async fn images_that_no_registry_is_asked_for() {
     }
     insta::assert_snapshot!(told, @r"
     spec.containers[0]: 127.0.0.1:9/ml/app:1 could not be checked:
-    - unlisted-registry: registry is not listed (hint: add it to `registries`): `127.0.0.1:9`
+    - unlisted-registry: `127.0.0.1:9` (hint: ask the operator to add the registry to `registries`)
 
     spec.containers[0]: metadata.google.internal/ml/app:1 could not be checked:
-    - unlisted-registry: registry is not listed (hint: add it to `registries`): `metadata.google.internal`
+    - unlisted-registry: `metadata.google.internal` (hint: ask the operator to add the registry to `registries`)
 
     spec.containers[0]: not an image could not be checked:
     - not-found: not an image reference (invalid reference format): `not an image` (hint: check the name, tag and digest, and that the push has ended)
@@ -154,9 +154,9 @@ async fn images_that_no_registry_is_asked_for() {
     - not-found: not an image reference (longer than 1024 bytes): `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
     ");
     let metrics = app.metrics().await;
-    assert_eq!(metrics.undecided("unlisted-registry"), 2.0);
-    assert_eq!(metrics.undecided("not-found"), 5.0);
-    assert_eq!(metrics.decisions("admission", "undecided"), 7.0);
+    assert_eq!(metrics.undecided("unlisted-registry"), 2);
+    assert_eq!(metrics.undecided("not-found"), 5);
+    assert_eq!(metrics.decisions("admission", "undecided"), 7);
     assert_eq!(registry.requests().len(), 0);
     app.stop().await;
 }
@@ -193,20 +193,20 @@ async fn registries_that_refuse_or_lie() {
         assert_eq!(answer["status"]["code"], 503, "{name}");
         writeln!(told, "{}", answer["status"]["message"].as_str().unwrap()).unwrap();
     }
-    insta::assert_snapshot!(told.replace(&registry.host(), "HOST"), @r"
+    insta::assert_snapshot!(words::told(&told, &registry), @r"
     spec.containers[0]: HOST/ml/denied:1 could not be checked:
-    - registry-denied: registry denied access (hint: check `registries[].credentials`): GET HOST/ml/denied manifests/1: status 403
+    - registry-denied: GET HOST/ml/denied manifests/1: status 403 (hint: check `registries[].credentials` for this registry)
     spec.containers[0]: HOST/ml/gone:1 could not be checked:
-    - not-found: not found: GET HOST/ml/gone manifests/1: status 404 (hint: check the name, tag and digest, and that the push has ended)
+    - not-found: GET HOST/ml/gone manifests/1: status 404 (hint: check the name, tag and digest, and that the push has ended)
     spec.containers[0]: HOST/ml/busy:1 could not be checked:
-    - rate-limited: rate limited by the registry: GET HOST/ml/busy manifests/1: status 429 (hint: log in to the registry, mirror it, or try again later)
+    - rate-limited: GET HOST/ml/busy manifests/1: status 429 (hint: log in to the registry, mirror it, or try again later)
     spec.containers[0]: HOST/ml/broken:1 could not be checked:
-    - registry-unreachable: registry unreachable: GET HOST/ml/broken manifests/1: status 500 (hint: check that the registry is up and reachable, then try again)
+    - registry-unreachable: GET HOST/ml/broken manifests/1: status 500 (hint: check that the registry is up and reachable, then try again)
     spec.containers[0]: HOST/ml/other:1 could not be checked:
-    - registry-unreachable: registry returned other bytes than asked: GET HOST/ml/other manifests/1: wanted sha256:6c038d954f4cb90652e13bfa25c18c62bb9b585d695644bdd6e91e7508db5b63, got sha256:f56218b022df84002eb80a6950e54d960473b3b2ffda56112717d95cd89d4b9d (hint: check that the registry is up and reachable, then try again)
+    - registry-unreachable: registry returned other bytes than asked: GET HOST/ml/other manifests/1: wanted sha256:..., got sha256:... (hint: check that the registry is up and reachable, then try again)
     spec.containers[0]: HOST/ml/cut:1 could not be checked:
-    - registry-unreachable: registry unreachable: GET HOST/ml/cut blobs/sha256:d034bf34833079f63c6db9804659e555bf809935ffebdb8f8dd7b0475446aec4: end of file before message length reached (hint: check that the registry is up and reachable, then try again)
+    - registry-unreachable: GET HOST/ml/cut blobs/sha256:...: end of file before message length reached (hint: check that the registry is up and reachable, then try again)
     ");
-    assert_eq!(app.metrics().await.undecided("registry-unreachable"), 3.0);
+    assert_eq!(app.metrics().await.undecided("registry-unreachable"), 3);
     app.stop().await;
 }

@@ -6,6 +6,7 @@ use crate::support::app::TestApp;
 use crate::support::registry::FakeRegistry;
 use crate::support::reviews::pod;
 use crate::support::samples::{clean, cuda_devel, publish};
+use crate::support::words::told;
 
 /// A registry that holds a CUDA development image as `ml/cuda:1` and a clean one as `ml/clean:1`.
 async fn registry() -> FakeRegistry {
@@ -34,9 +35,9 @@ async fn warn_mode_allows_and_warns() {
     assert!(answer.get("status").is_none());
     insta::assert_snapshot!(warnings(&answer).join("\n"), @"cuda:1: cuda-devel: the image carries the CUDA development toolkit: only devel images set `NV_CUDA_CUDART_DEV_VERSION` …");
     let metrics = app.metrics().await;
-    assert_eq!(metrics.decisions("admission", "allow"), 1.0);
-    assert!(metrics.findings("cuda-devel", "warn") >= 1.0);
-    assert_eq!(metrics.findings("cuda-devel", "deny"), 0.0);
+    assert_eq!(metrics.decisions("admission", "allow"), 1);
+    assert!(metrics.findings("cuda-devel", "warn") >= 1);
+    assert_eq!(metrics.findings("cuda-devel", "deny"), 0);
     // Nothing is refused in this mode, whatever is asked.
     for image in ["127.0.0.1:9/ml/app:1", "not an image"] {
         let answer = app.validate(&pod(image)).await;
@@ -94,12 +95,12 @@ async fn not_knowing_is_what_the_policy_says_it_is() {
     let app = TestApp::start(&registry, policy).await;
     let missing = app.validate(&pod(registry.reference("ml/none", "1"))).await;
     assert_eq!(missing["allowed"], true, "{missing}");
-    insta::assert_snapshot!(warnings(&missing).join("\n").replace(&registry.host(), "HOST"), @"none:1: not checked, not-found: not found: GET HOST/ml/none manifests/1: status 404: not known here");
+    insta::assert_snapshot!(told(&warnings(&missing).join("\n"), &registry), @"none:1: not checked, not-found: GET HOST/ml/none manifests/1: status 404: not known here");
     assert_eq!(missing["auditAnnotations"]["decision"], "allow");
     let junk = app.validate(&pod("not an image")).await;
     assert_eq!(junk["allowed"], true, "{junk}");
     let metrics = app.metrics().await;
-    assert_eq!(metrics.undecided("not-found"), 2.0);
-    assert_eq!(metrics.decisions("admission", "allow"), 2.0);
+    assert_eq!(metrics.undecided("not-found"), 2);
+    assert_eq!(metrics.decisions("admission", "allow"), 2);
     app.stop().await;
 }

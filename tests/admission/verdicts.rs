@@ -1,5 +1,7 @@
 //! What becomes of objects whose images can be read.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::support::app::TestApp;
@@ -7,8 +9,9 @@ use crate::support::image::ImageBuilder;
 use crate::support::registry::FakeRegistry;
 use crate::support::reviews::{deployment, pod, pod_of, review};
 use crate::support::samples::{
-    SMALL, base, clean, cuda_devel, overweight, publish, publish_index, unreadable,
+    HIDDEN, SMALL, base, clean, cuda_devel, overweight, publish, publish_index, secrets, unreadable,
 };
+use crate::support::words::message;
 
 #[tokio::test]
 async fn a_clean_image_is_allowed_for_a_pod_and_a_deployment() {
@@ -26,13 +29,13 @@ async fn a_clean_image_is_allowed_for_a_pod_and_a_deployment() {
         assert_eq!(annotations["images"], format!("{image}={digest}"));
     }
     let metrics = app.metrics().await;
-    assert_eq!(metrics.decisions("admission", "allow"), 2.0);
-    assert_eq!(metrics.value(r#"plimsoll_layers_total{result="scanned"}"#), 2.0);
-    assert_eq!(metrics.value(r#"plimsoll_layers_total{result="cached"}"#), 2.0);
-    assert_eq!(metrics.requests("/validate", 200), 2.0);
-    assert_eq!(metrics.value("plimsoll_image_compressed_bytes_count"), 2.0);
+    assert_eq!(metrics.decisions("admission", "allow"), 2);
+    assert_eq!(metrics.value(r#"plimsoll_layers_total{result="scanned"}"#), 2);
+    assert_eq!(metrics.value(r#"plimsoll_layers_total{result="cached"}"#), 2);
+    assert_eq!(metrics.requests("/validate", 200), 2);
+    assert_eq!(metrics.value("plimsoll_image_compressed_bytes_count"), 2);
     let bytes = metrics.value("plimsoll_registry_bytes_total");
-    assert!(bytes > 20_000.0, "{bytes}");
+    assert!(bytes > 20_000, "{bytes}");
     app.stop().await;
 }
 
@@ -43,9 +46,8 @@ async fn a_denial_says_what_where_and_what_to_do() {
     let app = TestApp::start(&registry, "").await;
     let answer = app.validate(&deployment(registry.reference("ml/app", "1"))).await;
     assert_eq!(answer["allowed"], false);
-    let message = answer["status"]["message"].as_str().unwrap().replace(&registry.host(), "HOST");
-    insta::assert_snapshot!(message, @r"
-    spec.template.spec.containers[0]: HOST/ml/app:1 is denied (sha256:45aa7aadea60):
+    insta::assert_snapshot!(message(&answer, &registry), @r"
+    spec.template.spec.containers[0]: HOST/ml/app:1 is denied (sha256:...):
     - cuda-devel: the image carries the CUDA development toolkit: only devel images set `NV_CUDA_CUDART_DEV_VERSION` and 1 more; `LIBRARY_PATH` holds the link stubs of the toolkit; the build history has `cuda-minimal-build-12-8`
       fix: make the last stage `FROM nvidia/cuda:<version>-base-<os>` (or `-runtime`, or `python:3.12-slim` when wheels bring CUDA along), keep the devel image for the build stage and copy the result with `COPY --from=build`
     ");
@@ -63,8 +65,8 @@ async fn a_denial_says_what_where_and_what_to_do() {
     assert_eq!(answer["auditAnnotations"]["decision"], "deny");
     assert_eq!(answer["auditAnnotations"]["rules"], "cuda-devel");
     let metrics = app.metrics().await;
-    assert_eq!(metrics.decisions("admission", "deny"), 1.0);
-    assert!(metrics.findings("cuda-devel", "deny") >= 1.0);
+    assert_eq!(metrics.decisions("admission", "deny"), 1);
+    assert!(metrics.findings("cuda-devel", "deny") >= 1);
     app.stop().await;
 }
 
@@ -89,6 +91,30 @@ async fn what_cannot_be_read_is_denied() {
     assert_eq!(answer["status"]["code"], 403, "{answer}");
     assert_eq!(answer["auditAnnotations"]["rules"], "unreadable-layer");
     app.stop().await;
+}
+
+#[tokio::test]
+async fn secrets_are_refused_where_they_were_and_shown_nowhere() {
+    let registry = FakeRegistry::start().await;
+    publish(&registry, "ml/app", "1", &secrets());
+    let app = TestApp::start(&registry, "").await;
+    let answer = app.validate(&pod(registry.reference("ml/app", "1"))).await;
+    assert_eq!(answer["auditAnnotations"]["rules"], "secret-file", "{answer}");
+    insta::assert_snapshot!(message(&answer, &registry), @r"
+    spec.containers[0]: HOST/ml/app:1 is denied (sha256:...):
+    - secret-file: `app/.env` line 2 holds a secret value under the name `DATABASE_PASSWORD` (12 characters, fingerprint 5f72a299), 47 B, layer 1 (`COPY . /app`)
+      fix: add the file to `.dockerignore`, mount it only where a step needs it (`RUN --mount=type=secret,id=...,target=...`) or at run time; revoke the value
+    - secret-file: `root/.ssh/id_ed25519` line 1 holds a private key (385 characters, fingerprint c92b8530) (deleted by layer 2 but still in the image), 454 B, layer 1 (`COPY . /app`)
+      fix: keep the key out of the build context (`.dockerignore`); for Git over SSH use `RUN --mount=type=ssh`, at run time mount a Secret; replace the key pair; deleting it in a later layer does not remove it
+    ");
+    let store = Arc::clone(&app.app.store);
+    let folder = app.stop().await;
+    let verdict = serde_json::to_string(&store.verdicts(1).await.unwrap()).unwrap();
+    let database = std::fs::read(folder.path().join("plimsoll.db")).unwrap();
+    for hidden in HIDDEN {
+        assert!(!answer.to_string().contains(hidden) && !verdict.contains(hidden));
+        assert!(!database.windows(hidden.len()).any(|bytes| bytes == hidden.as_bytes()));
+    }
 }
 
 #[tokio::test]
@@ -163,7 +189,7 @@ async fn what_runs_nothing_new_is_allowed_without_a_look() {
     // The registry knows no image: one that changes cannot be decided.
     unchanged["request"]["object"] = of("ml/app:2");
     assert_eq!(app.validate(&unchanged).await["allowed"], false);
-    assert_eq!(app.metrics().await.undecided("not-found"), 1.0);
+    assert_eq!(app.metrics().await.undecided("not-found"), 1);
     app.stop().await;
 }
 
@@ -178,7 +204,7 @@ async fn a_dry_run_is_answered_and_leaves_no_verdict() {
     assert_eq!(app.validate(&dry).await["allowed"], true);
     let wet = pod(registry.reference("ml/wet", "1"));
     assert_eq!(app.validate(&wet).await["allowed"], false);
-    let store = std::sync::Arc::clone(&app.app.store);
+    let store = Arc::clone(&app.app.store);
     // After the end everything is written.
     let _folder = app.stop().await;
     let kept: Vec<String> =

@@ -220,7 +220,7 @@ impl TestApp {
     }
 
     /// Waits until a series has at least this value.
-    pub async fn wait_for_metric(&self, series: &str, least: f64) -> Scrape {
+    pub async fn wait_for_metric(&self, series: &str, least: u64) -> Scrape {
         wait_for(series, async || {
             let scrape = self.metrics().await;
             (scrape.value(series) >= least).then_some(scrape)
@@ -232,7 +232,7 @@ impl TestApp {
     pub async fn wait_for_empty_queue(&self) -> Scrape {
         wait_for("an empty queue", async || {
             let scrape = self.metrics().await;
-            (scrape.value("plimsoll_queue_depth") == 0.0).then_some(scrape)
+            (scrape.value("plimsoll_queue_depth") == 0).then_some(scrape)
         })
         .await
     }

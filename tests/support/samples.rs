@@ -58,6 +58,23 @@ pub fn overweight() -> BuiltImage {
     ImageBuilder::new().layer(&base()).layer(&data).build()
 }
 
+/// What [`secrets`] hides: a password, and the middle of a private key.
+pub const HIDDEN: [&str; 2] = ["uJ8rT2mWq5Zx", "c2VjcmV0LWtleS1vZi10aGUtdGVzdHMtbm90LWZvci11c2U"];
+
+/// An image with a password in a file, and a private key that a later layer deletes.
+pub fn secrets() -> BuiltImage {
+    // Put together here so that no scanner of this repository takes it for a key.
+    let (head, kind) = ("-----BEGIN", "OPENSSH PRIVATE KEY-----");
+    let lines = format!("{}\n", HIDDEN[1]).repeat(8);
+    let key = format!("{head} {kind}\n{lines}-----END {kind}\n");
+    let copied = LayerBuilder::new("COPY . /app # buildkit")
+        .file("app/.env", format!("MODE=production\nDATABASE_PASSWORD={}\n", HIDDEN[0]))
+        .file("root/.ssh/id_ed25519", key);
+    let deleted = LayerBuilder::new("RUN /bin/sh -c rm /root/.ssh/id_ed25519 # buildkit")
+        .delete("root/.ssh/id_ed25519");
+    ImageBuilder::new().layer(&base()).layer(&copied).layer(&deleted).build()
+}
+
 /// A policy that lets images be a tenth of a megabyte, so that tests need no large ones.
 pub const SMALL: &str = "policy: {rules: {image-size: {max-compressed: 100kB}}}";
 
