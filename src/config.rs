@@ -6,6 +6,7 @@ mod defaults;
 mod files;
 mod names;
 mod network;
+mod opened;
 mod place;
 mod policy;
 mod problem;

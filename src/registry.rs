@@ -93,7 +93,9 @@ pub enum FetchError {
     /// The operator did not list the host.
     #[error("registry is not listed (hint: add it to `registries`): `{0}`")]
     Unlisted(String),
-    /// The registry delivers bytes of another digest or size than asked for, repeatedly.
+    /// The registry delivers bytes of another digest than asked for, or repeatedly of another
+    /// size. Bytes of a blob that were handed out cannot be asked for again within one stream:
+    /// who sees this after some should read the blob once more from its start.
     #[error("registry returned other bytes than asked: {0}")]
     Mismatch(String),
     /// A layout folder or archive file cannot be read.
@@ -127,16 +129,16 @@ impl FetchError {
     /// What happened, to stand behind the word of [`Self::cause`], which is not said again.
     fn detail(&self) -> String {
         match self {
-            Self::Unreachable(text)
-            | Self::Denied(text)
-            | Self::NotFound(text)
-            | Self::RateLimited(text) => text.clone(),
             Self::Unlisted(host) => format!("`{host}`"),
             // The hints for causes speak of registries.
             Self::Local(text) if !text.contains("hint:") => {
                 format!("{text} (hint: write it anew, with `docker save` or `skopeo copy`)")
             }
-            Self::Local(text) => text.clone(),
+            Self::Unreachable(text)
+            | Self::Denied(text)
+            | Self::NotFound(text)
+            | Self::RateLimited(text)
+            | Self::Local(text) => text.clone(),
             Self::Mismatch(_) | Self::TooLarge { .. } => self.to_string(),
         }
     }

@@ -31,7 +31,18 @@ pub struct SkippedManifest {
     pub kind: String,
 }
 
-/// All that a digest stands for. Stored by that digest.
+/// A manifest of an index that the registry did not have when it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbsentManifest {
+    /// The manifest.
+    pub digest: Digest,
+    /// Its platform, as the index says.
+    pub platform: Platform,
+    /// What the registry said.
+    pub detail: String,
+}
+
+/// All that a digest stands for. Stored by that digest if it [is lasting](Resolved::is_lasting).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolved {
     /// Digest of what the reference named: an index or a manifest.
@@ -40,11 +51,28 @@ pub struct Resolved {
     pub images: Vec<Image>,
     /// What else is in it.
     pub skipped: Vec<SkippedManifest>,
+    /// What could not be looked at, for platforms that nobody wanted when it was asked for.
+    #[serde(default)]
+    pub absent: Vec<AbsentManifest>,
     /// Bytes of manifests and configurations that were read.
     pub bytes_read: u64,
 }
 
 impl Resolved {
+    /// Whether this is as true tomorrow and elsewhere: what one registry lacks now, another has,
+    /// or the same one after the rest of a push.
+    pub fn is_lasting(&self) -> bool {
+        self.absent.is_empty()
+    }
+
+    /// What would have to be judged for these platforms and is absent. Must be asked before
+    /// [`Resolved::wanted`] is believed; then the answer is not known, and asking again may help.
+    /// Where no image is for a wanted platform all of them are judged, so none may be absent.
+    pub fn lacks(&self, platforms: &Platforms) -> Option<&AbsentManifest> {
+        let needs_all = self.wanted(platforms).is_empty();
+        self.absent.iter().find(|absent| needs_all || platforms.include(&absent.platform))
+    }
+
     /// The images that a policy wants judged. One whose platform nobody names might run
     /// anywhere, so it is wanted; one whose index and configuration disagree is wanted for either.
     pub fn wanted(&self, platforms: &Platforms) -> Vec<&Image> {
@@ -67,12 +95,15 @@ fn is_known(platform: &Platform) -> bool {
 /// Reads whatever `reference` names, down to the configurations of its images.
 ///
 /// `platforms` only decides what may be absent: copies of an index often lack the platforms
-/// nobody there uses. An absent one that is not wanted becomes an image with a defect, so that
-/// it is not allowed by accident when another policy does want it.
+/// nobody there uses. What [`Resolved::lacks`] for them is an error here.
 pub async fn resolve(
     registry: &dyn Registry,
     reference: &Reference,
     platforms: &Platforms,
 ) -> Result<Resolved, FetchError> {
-    walk::Walk::new(registry, reference, platforms).run().await
+    let resolved = walk::Walk::new(registry, reference, platforms).run().await?;
+    match resolved.lacks(platforms) {
+        Some(absent) => Err(FetchError::NotFound(absent.detail.clone())),
+        None => Ok(resolved),
+    }
 }

@@ -19,7 +19,8 @@ use tar::EntryType;
 use self::decompress::{ContentDefect, Decoder, Failure};
 use self::entries::{Archive, Member};
 use crate::model::entry::{OPAQUE_NAME, WHITEOUT_PREFIX, clean_path};
-use crate::model::{Digest, Entry, EntryKind, LayerFacts};
+use crate::model::{Digest, Entry, EntryKind, Fact, LayerFacts};
+use crate::rules::secrets::text::cut;
 use crate::rules::unreadable_layer::{self, Defect};
 use crate::rules::{RULES, Rule, Want};
 
@@ -30,6 +31,9 @@ pub struct Limits {
     pub unpacked_bytes: u64,
     /// Most entries in one layer. Large conda layers have 300,000.
     pub entries: u64,
+    /// Most bytes that the paths of one layer may take in memory, common starts counted once.
+    /// Large conda layers take 12 MiB.
+    pub listing_bytes: u64,
     /// Longest path in bytes; Linux refuses more than 4096.
     pub path_bytes: u64,
     /// Unpacked bytes from which on the ratio counts.
@@ -41,6 +45,8 @@ pub struct Limits {
     /// Most facts one rule may record in one layer. Beyond it the layer counts as unreadable, so
     /// that a flood of harmless facts cannot hide one that is not.
     pub facts_per_rule: usize,
+    /// Most bytes that the facts of one layer may take in memory, all rules together.
+    pub fact_bytes: u64,
 }
 
 impl Default for Limits {
@@ -48,11 +54,13 @@ impl Default for Limits {
         Self {
             unpacked_bytes: 256 << 30,
             entries: 3_000_000,
+            listing_bytes: 64 << 20,
             path_bytes: 4096,
             ratio_from_bytes: 1 << 30,
             ratio: 400,
             text_bytes: 8 << 20,
             facts_per_rule: 20_000,
+            fact_bytes: 8 << 20,
         }
     }
 }
@@ -129,6 +137,7 @@ pub struct LayerScan<'a> {
     limits: &'a Limits,
     observer: &'a mut dyn Observer,
     counts: Vec<usize>,
+    fact_bytes: u64,
     content: Vec<u8>,
 }
 
@@ -145,6 +154,7 @@ impl<'a> LayerScan<'a> {
             limits,
             observer,
             counts: vec![0; RULES.len()],
+            fact_bytes: 0,
             content: Vec::with_capacity(HEAD_BYTES),
         }
     }
@@ -199,15 +209,36 @@ impl<'a> LayerScan<'a> {
             clean_path(&raw.replace("..", "")).unwrap_or_default()
         });
         let link = member.link.as_deref().map(String::from_utf8_lossy);
-        let listed = listed_kind(member, &path);
+        // A longer one is a defect already; all of it would only cost memory.
+        let longest = usize::try_from(self.limits.path_bytes).unwrap_or(usize::MAX);
+        let path = cut(&path, longest);
+        let listed = listed_kind(member, path);
         self.layer.listing.push(&listed.1, listed.0, member.size);
         self.layer.unpacked_bytes = self.layer.unpacked_bytes.saturating_add(member.size);
         // A whiteout with content is still bytes that can be pulled: look at it as a file.
         let kind = if member.size > 0 { EntryKind::File } else { listed.0 };
-        let entry = Entry { path: &path, kind, size: member.size, link: link.as_deref() };
+        let entry = Entry { path, kind, size: member.size, link: link.as_deref() };
         self.look(archive, &entry)?;
         if self.layer.facts.len() > known && self.observer.observe(&self.layer, known).is_break() {
             return Err(Ending::Stopped);
+        }
+        self.cap_memory(known)
+    }
+
+    /// Whether listing and facts (`facts[known..]` are new) still fit into memory. Long random
+    /// paths made a blob of 2 MiB take half a gigabyte.
+    fn cap_memory(&mut self, known: usize) -> Result<(), Ending> {
+        let exceeded = |defect, detail| Err(Failure::Content(ContentDefect { defect, detail }));
+        let new = self.layer.facts.get(known..).unwrap_or_default();
+        self.fact_bytes =
+            new.iter().map(Fact::memory_bytes).fold(self.fact_bytes, u64::saturating_add);
+        if self.layer.listing.size_bytes() > self.limits.listing_bytes {
+            let limit = crate::answer::size(self.limits.listing_bytes);
+            exceeded(Defect::TooManyEntries, format!("paths of more than {limit}"))?;
+        }
+        if self.fact_bytes > self.limits.fact_bytes {
+            let limit = crate::answer::size(self.limits.fact_bytes);
+            exceeded(Defect::TooManyFacts, format!("facts of more than {limit}"))?;
         }
         Ok(())
     }

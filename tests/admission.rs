@@ -4,4 +4,5 @@
 mod bad_input;
 mod policies;
 mod pressure;
+mod sharing;
 mod verdicts;

@@ -125,6 +125,33 @@ async fn attestations_and_artifacts_are_skipped_by_content() {
 }
 
 #[tokio::test]
+async fn an_image_dressed_as_an_artifact_is_judged() {
+    let registry = FakeRegistry::start().await;
+    let layer = descriptor(OCI_LAYER, b"layer");
+    let dressed = |config: &str, bytes: &str| {
+        manifest(&registry.put_blob(config, bytes.to_owned()), std::slice::from_ref(&layer))
+    };
+    let rootfs = r#"{"rootfs":{"type":"layers","diff_ids":[]}}"#;
+    let table = [
+        (dressed("application/json", "{}"), 1),
+        (dressed("application/x-own", rootfs), 1),
+        (dressed("application/x-own", r#"{"RootFS":{}}"#), 1),
+        // ORAS: the types of layers, but nothing that could be run.
+        (dressed("application/vnd.acme.config.v1+json", "{}"), 0),
+        (dressed("application/vnd.acme.config.v1+json", "no json"), 0),
+    ];
+    for (manifest, images) in table {
+        registry.put_manifest("ml/app", Some("1"), &manifest);
+        let found = resolved(&registry).await;
+        assert_eq!((found.images.len(), found.skipped.len()), (images, 1 - images), "{manifest}");
+    }
+    let mut docker = dressed("application/x-own", "{}");
+    docker["mediaType"] = json!("application/vnd.docker.distribution.manifest.v2+json");
+    registry.put_manifest("ml/app", Some("1"), &docker);
+    assert_eq!(resolved(&registry).await.images.len(), 1);
+}
+
+#[tokio::test]
 async fn a_platform_that_index_and_configuration_dispute_is_wanted_for_both() {
     let registry = FakeRegistry::start().await;
     let image = put_image(&registry, "amd64");
@@ -274,12 +301,45 @@ async fn a_copy_may_lack_only_platforms_that_nobody_wants() {
     let only = |name: &str| Platforms::Listed(vec![name.to_owned()]);
     let found = try_resolve(&registry, &only("linux/amd64")).await.unwrap();
     assert_eq!(found.wanted(&only("linux/amd64")).len(), 1);
-    // Another policy may read the stored form; it must not find nothing there.
-    assert_eq!(found.wanted(&only("linux/arm64"))[0].defects.len(), 1);
+    assert!(found.lacks(&only("linux/amd64")).is_none());
+    // Another policy may be shown the same; it must not believe that there is nothing.
+    for platforms in [Platforms::All, only("linux/arm64"), only("linux/s390x")] {
+        assert_eq!(found.lacks(&platforms).unwrap().digest, Digest::of(b"gone"), "{platforms:?}");
+    }
     for platforms in [Platforms::All, only("linux/arm64")] {
         let error = try_resolve(&registry, &platforms).await.unwrap_err();
         assert_eq!(error.cause(), Cause::NotFound);
     }
+}
+
+#[tokio::test]
+async fn what_was_absent_for_a_moment_is_not_kept() {
+    let registry = FakeRegistry::start().await;
+    let there = put_image(&registry, "amd64");
+    let late = json!({"os": "linux", "architecture": "arm64"}).to_string();
+    let config = descriptor(OCI_CONFIG, late.as_bytes());
+    let second = registry.put_manifest("ml/app", None, &manifest(&config, &[]));
+    let top = index(&[child(&there, "linux/amd64"), child(&second, "linux/arm64")]);
+    registry.put_manifest("ml/app", Some("1"), &top);
+    let platforms = Platforms::Listed(vec!["linux/amd64".into()]);
+    let before = try_resolve(&registry, &platforms).await.unwrap();
+    assert!(!before.is_lasting());
+    assert_eq!(before.absent[0].platform.to_string(), "linux/arm64");
+    assert_eq!(before.images.len(), 1, "nothing is held against what was not seen");
+    registry.put_blob(OCI_CONFIG, late);
+    let after = try_resolve(&registry, &platforms).await.unwrap();
+    assert!(after.is_lasting());
+    assert_eq!(after.images.len(), 2);
+}
+
+#[tokio::test]
+async fn an_index_of_which_nothing_is_there_is_not_found() {
+    let registry = FakeRegistry::start().await;
+    let top = index(&[child(&Digest::of(b"gone"), "linux/arm64")]);
+    registry.put_manifest("ml/app", Some("1"), &top);
+    let other = Platforms::Listed(vec!["linux/amd64".into()]);
+    let error = try_resolve(&registry, &other).await.unwrap_err();
+    assert_eq!(error.cause(), Cause::NotFound);
 }
 
 #[tokio::test]

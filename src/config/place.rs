@@ -1,8 +1,9 @@
 //! Where things are kept: the data folder and the store.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+use rustix::fs::{Access, access};
 
 use super::defaults::{SQLITE_FILE, SYSTEM_DATA_DIR};
 use super::files::Files;
@@ -56,8 +57,8 @@ fn parse_store(written: &str, files: &Files) -> Result<Store, String> {
     }
 }
 
-/// The system's folder if we may write there, else the user's. A probe tells better than user
-/// and group: volumes are mounted read-only, or writable by a supplementary group.
+/// The system's folder if we may write there, else the user's. The system is asked and nothing
+/// is written: most commands never use the folder.
 fn default_data_dir() -> PathBuf {
     let system = PathBuf::from(SYSTEM_DATA_DIR);
     if may_write(&system) {
@@ -66,17 +67,11 @@ fn default_data_dir() -> PathBuf {
     crate::folders::data().map_or(system, |folder| folder.join("plimsoll"))
 }
 
+/// The kernel knows better than owner and mode: volumes are mounted read-only, or writable by a
+/// supplementary group (access(2)).
 fn may_write(folder: &Path) -> bool {
-    let Some(existing) = folder.ancestors().find(|ancestor| ancestor.is_dir()) else {
-        return false;
-    };
-    let probe = existing.join(format!(".plimsoll-probe-{}", std::process::id()));
-    let writable = OpenOptions::new().write(true).create_new(true).open(&probe).is_ok();
-    if writable {
-        // What cannot be removed again does no harm: it is empty.
-        let _ = std::fs::remove_file(&probe);
-    }
-    writable
+    let existing = folder.ancestors().find(|ancestor| ancestor.is_dir());
+    existing.is_some_and(|existing| access(existing, Access::WRITE_OK | Access::EXEC_OK).is_ok())
 }
 
 #[cfg(test)]
@@ -109,10 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn probes_leave_nothing_behind() {
+    fn asking_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
+        let modified = || std::fs::metadata(folder.path()).unwrap().modified().unwrap();
+        let before = modified();
         assert!(may_write(&folder.path().join("not/yet/there")));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        assert!(!may_write(Path::new("/proc/plimsoll")));
+        assert_eq!(modified(), before);
+        assert!(!may_write(Path::new("no-folder-above/x")));
     }
 }

@@ -160,6 +160,9 @@ pub(super) struct RawLimits {
     pub(super) unpacked_bytes: Option<Value>,
     /// Most entries in one layer. Default: 3000000.
     pub(super) entries: Option<u64>,
+    /// Most bytes that the paths of one layer may take in memory. Default: 64MiB.
+    #[schemars(schema_with = "schema::size")]
+    pub(super) listing_bytes: Option<Value>,
     /// Longest path in bytes. Default: 4096.
     pub(super) path_bytes: Option<u64>,
     /// Unpacked bytes from which on the ratio counts. Default: 1GiB.
@@ -172,6 +175,9 @@ pub(super) struct RawLimits {
     pub(super) text_bytes: Option<Value>,
     /// Most facts one rule may record in one layer. Default: 20000.
     pub(super) facts_per_rule: Option<u64>,
+    /// Most bytes that the facts of one layer may take in memory. Default: 8MiB.
+    #[schemars(schema_with = "schema::size")]
+    pub(super) fact_bytes: Option<Value>,
 }
 
 /// How admission reviews are answered.

@@ -73,7 +73,7 @@ receivers:
   - {name: third, kind: distribution, registry: r.local:5000, auth: {none: true}}
 push-gate: null
 notify: []
-scan: {concurrency: null, layer-timeout: 1h, limits: {unpacked-bytes: 1GiB, entries: 5, ratio: 7}}
+scan: {concurrency: null, layer-timeout: 1h, limits: {unpacked-bytes: 1GiB, entries: 5, ratio: 7, listing-bytes: 1MiB, fact-bytes: 2MiB}}
 admission: {timeout-margin: 500ms, max-inflight: 8}
 events: {workers: 1, attempts: 3, lease: 30s}
 policy:
@@ -106,6 +106,8 @@ policy:
     assert_eq!(config.receivers[2].auth, ReceiverAuth::None);
     assert_eq!(config.scan.layer_timeout, Duration::from_hours(1));
     assert_eq!(config.scan.limits.unpacked_bytes, 1 << 30);
+    assert_eq!(config.scan.limits.listing_bytes, 1 << 20);
+    assert_eq!(config.scan.limits.fact_bytes, 2 << 20);
     assert_eq!((config.scan.limits.entries, config.scan.limits.ratio), (5, 7));
     assert_eq!(config.admission.timeout_margin, Duration::from_millis(500));
     assert_eq!((config.events.workers, config.events.attempts), (1, 3));

@@ -76,6 +76,8 @@ fn limits(raw: &RawLimits, problems: &mut Problems) -> Limits {
     let ratio_from_bytes =
         size("ratio-from-bytes", raw.ratio_from_bytes.as_ref(), usual.ratio_from_bytes);
     let text_bytes = size("text-bytes", raw.text_bytes.as_ref(), usual.text_bytes);
+    let listing_bytes = size("listing-bytes", raw.listing_bytes.as_ref(), usual.listing_bytes);
+    let fact_bytes = size("fact-bytes", raw.fact_bytes.as_ref(), usual.fact_bytes);
     let mut count = |key: &str, value: Option<u64>, usual: u64| {
         let path = format!("scan.limits.{key}");
         value
@@ -85,6 +87,8 @@ fn limits(raw: &RawLimits, problems: &mut Problems) -> Limits {
     Limits {
         unpacked_bytes,
         entries: count("entries", raw.entries, usual.entries),
+        listing_bytes,
+        fact_bytes,
         path_bytes: count("path-bytes", raw.path_bytes, usual.path_bytes),
         ratio_from_bytes,
         ratio: count("ratio", raw.ratio, usual.ratio),

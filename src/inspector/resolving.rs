@@ -63,13 +63,19 @@ impl Inner {
         digest: &Digest,
         platforms: &Platforms,
     ) -> Learned {
-        if let Some(known) = self.known.image(digest).await {
+        // What was absent when somebody with other wishes asked may be there by now; if it still
+        // is not, `resolve` says so.
+        if let Some(known) = self.known.image(digest).await
+            && known.lacks(platforms).is_none()
+        {
             return Ok((known, 0));
         }
         let resolved = Arc::new(resolve(&*self.parts.registry, reference, platforms).await?);
         self.known.remember_image(&resolved);
-        let (inner, kept) = (Arc::clone(self), Arc::clone(&resolved));
-        self.tasks.spawn(async move { inner.known.save_image(&kept).await });
+        if resolved.is_lasting() {
+            let (inner, kept) = (Arc::clone(self), Arc::clone(&resolved));
+            self.tasks.spawn(async move { inner.known.save_image(&kept).await });
+        }
         let bytes = resolved.bytes_read;
         Ok((resolved, bytes))
     }

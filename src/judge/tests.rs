@@ -28,6 +28,7 @@ fn image(layers: &[u64]) -> Image {
             layers: layers.iter().copied().map(descriptor).collect(),
             annotations: BTreeMap::new(),
             artifact_type: None,
+            media_type: None,
         },
         config: ImageConfig::default(),
         defects: Vec::new(),

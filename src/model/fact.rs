@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::listing::Listing;
 use super::{Digest, RuleId};
 
+/// Longest path kept in a fact, in bytes. It is for people; paths of 4096 bytes would be a
+/// cheap way to fill the store.
+pub const MAX_FACT_PATH_BYTES: usize = 512;
+/// Stands for what was cut off.
+const ELLIPSIS: &str = "…";
+
 /// One thing a rule saw in a layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
@@ -29,12 +35,12 @@ pub struct Fact {
 }
 
 impl Fact {
-    /// A fact about the entry at `path`.
+    /// A fact about the entry at `path`, which is cut to [`MAX_FACT_PATH_BYTES`].
     pub fn new(rule: RuleId, kind: &str, path: &str, size: u64) -> Self {
         Self {
             rule,
             kind: kind.to_owned(),
-            path: path.to_owned(),
+            path: cut(path),
             size,
             line: None,
             particulars: BTreeMap::new(),
@@ -55,10 +61,25 @@ impl Fact {
         self
     }
 
+    /// About how much memory it takes, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        let particulars = self.particulars.iter().map(|(name, value)| name.len() + value.len());
+        let texts = self.path.len() + self.kind.len() + particulars.sum::<usize>();
+        u64::try_from(size_of::<Self>() + texts).unwrap_or(u64::MAX)
+    }
+
     /// A particular by name.
     pub fn particular(&self, name: &str) -> Option<&str> {
         self.particulars.get(name).map(String::as_str)
     }
+}
+
+fn cut(path: &str) -> String {
+    if path.len() <= MAX_FACT_PATH_BYTES {
+        return path.to_owned();
+    }
+    let end = path.floor_char_boundary(MAX_FACT_PATH_BYTES - ELLIPSIS.len());
+    path.get(..end).unwrap_or_default().to_owned() + ELLIPSIS
 }
 
 /// All we know of one layer after it was read to its end and its digest was verified.
@@ -96,5 +117,24 @@ impl LayerFacts {
             facts: Vec::new(),
             whole: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_paths_are_cut_at_a_character() {
+        let path = |path: &str| Fact::new(RuleId::new("r"), "k", path, 1).path;
+        for length in [0, 511, 512] {
+            assert_eq!(path(&"x".repeat(length)).len(), length);
+        }
+        assert_eq!(path(&"x".repeat(513)), "x".repeat(509) + "…");
+        assert_eq!(
+            path(&("x".to_owned() + &"ä".repeat(256))),
+            "x".to_owned() + &"ä".repeat(254) + "…"
+        );
+        assert!(path(&"ä".repeat(4096)).len() <= MAX_FACT_PATH_BYTES);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::manifest::{Manifest, null_as_default};
 use super::{Descriptor, Digest, lookalike};
@@ -139,6 +140,19 @@ impl ImageConfig {
         })
     }
 
+    /// Whether a runtime would find a file system in these bytes, which may be no configuration
+    /// of an image at all. Broken JSON counts when other readers might still take it for one.
+    pub fn has_rootfs(bytes: &[u8]) -> bool {
+        let is_object = bytes.trim_ascii_start().starts_with(b"{");
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(object)) => {
+                object.keys().any(|key| lookalike::folds_to(key, "rootfs"))
+            }
+            Ok(_) => false,
+            Err(_) => is_object,
+        }
+    }
+
     /// `(name, value)` of each environment variable; one without `=` has an empty value.
     pub fn env_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.env.iter().map(|pair| pair.split_once('=').unwrap_or((pair, "")))
@@ -191,6 +205,25 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rootfs_is_found_however_it_is_spelled() {
+        let table = [
+            (&br#"{"rootfs":null}"#[..], true),
+            (br#" {"RootFS":{}}"#, true),
+            ("{\"rootf\u{17f}\":1}".as_bytes(), true),
+            (b"{\"x\":\"\xff\",\"rootfs\":{}}", true),
+            (b"{}", false),
+            (br#"{"name":"chart","config":{"rootfs":1}}"#, false),
+            (br#"["rootfs"]"#, false),
+            (b"\x7fELF", false),
+            (b"", false),
+        ];
+        for (bytes, expected) in table {
+            let text = String::from_utf8_lossy(bytes);
+            assert_eq!(ImageConfig::has_rootfs(bytes), expected, "{text}");
+        }
+    }
 
     #[test]
     fn reads_a_config_with_nulls_and_unknown_fields() {

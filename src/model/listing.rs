@@ -46,6 +46,11 @@ impl Listing {
         self.count
     }
 
+    /// Bytes of all entries, front-coded.
+    pub fn size_bytes(&self) -> u64 {
+        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
+    }
+
     /// Memory it takes, in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.bytes.capacity() + self.last.capacity()

@@ -54,7 +54,7 @@ fn folded(letter: char) -> char {
 }
 
 /// Whether Go takes `key` for `known`.
-fn folds_to(key: &str, known: &str) -> bool {
+pub(super) fn folds_to(key: &str, known: &str) -> bool {
     key.chars().map(folded).eq(known.chars().map(folded))
 }
 

@@ -1,8 +1,10 @@
 //! Authentication towards one registry: which grant a repository's requests carry, for how long,
 //! and how a challenge becomes a new one. One negotiation at a time per repository.
 //!
-//! Tokens are negotiated by oci-client for registries the operator or the built-in list vouches
-//! for; what it cannot do or does without a bound goes through [`super::token`].
+//! oci-client asks `/v2/` itself and follows the realm it finds there, which may be another than
+//! the one checked here. So it negotiates only where that gives nothing away: without a
+//! credential, for registries the operator or the built-in list vouches for. Whatever carries a
+//! credential goes through [`super::token`], to the realm that was checked.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,6 +59,7 @@ type Slot = Arc<tokio::sync::Mutex<Option<(Grant, Instant)>>>;
 /// The grants of one registry (or of one pattern of registries).
 pub(super) struct Authority {
     credentials: Credentials,
+    /// None for registries that nobody vouches for.
     negotiator: Option<Negotiator>,
     http: Client,
     plain_http: bool,
@@ -170,8 +173,8 @@ impl Authority {
         realm: &Url,
         service: Option<&str>,
     ) -> Result<Token, Failure> {
-        if let (Some(negotiator), Some(auth)) = (&self.negotiator, registry_auth(credential))
-            && let Some(token) = negotiator.token(reference, &auth).await?
+        if let (Some(negotiator), Credential::Anonymous) = (&self.negotiator, credential)
+            && let Some(token) = negotiator.token(reference).await?
         {
             return Ok(Token::new(token, None));
         }
@@ -180,22 +183,12 @@ impl Authority {
             observer: &*self.observer,
             timeout: self.timeout,
             realm,
+            is_vouched: self.negotiator.is_some(),
             service,
             repository: reference.repository(),
         }
         .run(credential)
         .await
-    }
-}
-
-/// oci-client knows no identity tokens.
-fn registry_auth(credential: &Credential) -> Option<RegistryAuth> {
-    match credential {
-        Credential::Anonymous => Some(RegistryAuth::Anonymous),
-        Credential::Basic { user, password } => {
-            Some(RegistryAuth::Basic(user.clone(), password.clone()))
-        }
-        Credential::Identity(_) => None,
     }
 }
 
@@ -207,7 +200,7 @@ fn denied(registry: &str, what: &str) -> Failure {
 pub(super) type MakeClient =
     Box<dyn Fn() -> Result<oci_client::Client, OciDistributionError> + Send + Sync>;
 
-/// Token negotiation by oci-client.
+/// Negotiation of anonymous tokens by oci-client.
 pub(super) struct Negotiator {
     make: MakeClient,
     current: Mutex<(oci_client::Client, u32)>,
@@ -221,11 +214,7 @@ impl Negotiator {
     }
 
     /// A token for pulling; `None` when `/v2/` itself asks for none.
-    async fn token(
-        &self,
-        reference: &Reference,
-        auth: &RegistryAuth,
-    ) -> Result<Option<String>, Failure> {
+    async fn token(&self, reference: &Reference) -> Result<Option<String>, Failure> {
         let registry = reference.registry();
         let subject = Subject::of("GET", registry, reference.repository(), "token");
         let name = oci_client::Reference::with_tag(
@@ -234,7 +223,8 @@ impl Negotiator {
             "latest".to_owned(),
         );
         let client = self.client();
-        let negotiation = client.auth(&name, auth, oci_client::RegistryOperation::Pull);
+        let (auth, pull) = (RegistryAuth::Anonymous, oci_client::RegistryOperation::Pull);
+        let negotiation = client.auth(&name, &auth, pull);
         match tokio::time::timeout(self.timeout, negotiation).await {
             Ok(Ok(token)) => Ok(token),
             Ok(Err(error)) => Err(not_negotiated(&error, &subject)),
@@ -255,13 +245,13 @@ impl Negotiator {
 }
 
 /// oci-client keeps the status of a token service to itself, so the body has to tell: services
-/// refuse in JSON, while proxies in front of dead ones answer in HTML or not at all.
+/// refuse in JSON, while proxies in front of dead ones answer in HTML or not at all. It is not
+/// repeated, because the realm it comes from was not checked.
 fn not_negotiated(error: &OciDistributionError, subject: &Subject) -> Failure {
     match error {
         OciDistributionError::RequestError(error) => request::broken(error, subject),
         OciDistributionError::AuthenticationFailure(body) => {
-            let words = request::words(body.as_bytes());
-            let text = subject.text(&format!("token service refused: {words}"));
+            let text = subject.text("token service refused");
             if body.to_ascii_uppercase().contains("TOOMANYREQUESTS") {
                 Failure::passing(FetchError::RateLimited(text))
             } else if serde_json::from_str::<serde_json::Value>(body).is_ok_and(|v| v.is_object()) {

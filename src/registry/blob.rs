@@ -1,5 +1,6 @@
 //! Downloads of blobs: verified while they stream, resumed where they broke. Bytes that were
-//! handed out cannot be taken back, so wrong ones end the stream with an error.
+//! handed out cannot be taken back, so wrong ones end the stream with an error; a response whose
+//! length alone is wrong (a proxy's error page with status 200) is given up for another one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,8 +84,15 @@ impl Download {
                     if chunk.is_empty() {
                         continue;
                     }
-                    self.verifier.take(&chunk)?;
-                    self.note_progress();
+                    match self.verifier.take(&chunk) {
+                        Ok(()) => self.note_progress(),
+                        // Nothing was handed out yet: the next response may be the right one.
+                        Err(error) if self.verifier.seen() == 0 => {
+                            self.reconnect(Failure::passing(error)).await?;
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    }
                     return Ok(Some(chunk));
                 }
                 // All is there: whatever the connection does now does not matter.
@@ -139,7 +147,7 @@ impl Download {
     async fn connect(&mut self) -> Result<(), FetchError> {
         loop {
             let opened = match self.host.get(&self.ask()).await {
-                Ok(response) => self.accept(response)?,
+                Ok(response) => self.accept(response),
                 // The registry holds fewer bytes than the descriptor says.
                 Err(Failure { status: Some(416), .. }) if self.verifier.seen() > 0 => {
                     return Err(self.verifier.mismatch("shorter than its descriptor says"));
@@ -156,26 +164,23 @@ impl Download {
         }
     }
 
-    /// Looks at a response's status and headers: does it carry what is missing?
-    fn accept(&self, response: Response) -> Result<Result<Body, Failure>, FetchError> {
+    /// Looks at a response's status and headers: does it carry what is missing? One that does not
+    /// may be somebody else's, so it counts as an attempt and not as the registry's last word.
+    fn accept(&self, response: Response) -> Result<Body, Failure> {
         let seen = self.verifier.seen();
         let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
         if is_partial && range_start(&response) != Some(seen) {
-            return Ok(Err(Failure::passing(FetchError::Unreachable(
-                self.ask().subject().text("another range than asked for"),
-            ))));
+            let text = self.ask().subject().text("another range than asked for");
+            return Err(Failure::passing(FetchError::Unreachable(text)));
         }
         let skip = if is_partial { 0 } else { seen };
         let missing = self.verifier.size().saturating_sub(seen).saturating_add(skip);
-        match response.content_length() {
-            Some(length) if length > missing => {
-                Err(self.verifier.mismatch("longer than its descriptor says"))
-            }
-            Some(length) if length < missing => {
-                Err(self.verifier.mismatch("shorter than its descriptor says"))
-            }
-            _ => Ok(Ok(Body { response, skip })),
-        }
+        let wrong = match response.content_length() {
+            Some(length) if length > missing => "longer than its descriptor says",
+            Some(length) if length < missing => "shorter than its descriptor says",
+            _ => return Ok(Body { response, skip }),
+        };
+        Err(Failure::passing(self.verifier.mismatch(wrong)))
     }
 
     fn ask(&self) -> Ask<'_> {
@@ -188,8 +193,12 @@ impl Download {
         }
     }
 
+    /// A body of unannounced length that ended early. It shows nothing about the blob: proxies
+    /// end bodies like that when their own connection breaks. If the registry has no more, it
+    /// says so with 416.
     fn broken_off(&self) -> Failure {
-        Failure::passing(self.verifier.mismatch("shorter than its descriptor says"))
+        let text = self.ask().subject().text("ended early");
+        Failure::passing(FetchError::Unreachable(text))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Registries over HTTP. oci-client negotiates tokens (see [`super::auth`]); manifests and blobs
+//! Registries over HTTP. oci-client negotiates anonymous tokens (see [`super::auth`]); manifests and blobs
 //! are fetched by an own client, because oci-client reads manifests unbounded, drops
 //! `Retry-After`, follows descriptors' `urls` and has a redirect policy that cannot be changed.
 //!
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use super::blob::Download;
-use super::host::{Ask, Host};
+use super::host::{Ask, Host, Voucher};
 use super::request;
 use super::retry::{Failure, Patience};
 use super::{
@@ -55,8 +55,8 @@ impl RegistryClient {
         retry: &Retry,
         observer: &Arc<dyn FetchObserver>,
     ) -> Result<Self, ClientError> {
-        let host = |config: &HostConfig, is_vouched| {
-            Host::new(config, is_vouched, (timeouts, retry), observer).map(Arc::new)
+        let host = |config: &HostConfig, voucher| {
+            Host::new(config, voucher, (timeouts, retry), observer).map(Arc::new)
         };
         let anybody = HostConfig::new(
             Pattern::parse("*").map_err(|reason| ClientError { host: "*".to_owned(), reason })?,
@@ -64,11 +64,11 @@ impl RegistryClient {
         Ok(Self {
             listed: listed
                 .iter()
-                .map(|config| Ok((config.host.clone(), host(config, true)?)))
+                .map(|config| Ok((config.host.clone(), host(config, Voucher::Operator)?)))
                 .collect::<Result<_, ClientError>>()?,
             unlisted,
-            well_known: host(&anybody, true)?,
-            any: host(&anybody, false)?,
+            well_known: host(&anybody, Voucher::BuiltIn)?,
+            any: host(&anybody, Voucher::Nobody)?,
         })
     }
 

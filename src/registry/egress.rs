@@ -55,6 +55,12 @@ pub(super) fn refusal(origin: &Url, target: &Url) -> Option<&'static str> {
     }
 }
 
+/// Whether an address or name that nobody listed leads outside as far as it shows. What names
+/// resolve to is the [`ScreenedResolver`]'s work, which literal addresses never come to.
+pub(super) fn leads_outside(url: &Url) -> bool {
+    place(url) == Place::Outside
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Outside,
@@ -107,7 +113,7 @@ pub(super) struct ScreenedResolver {
 }
 
 impl ScreenedResolver {
-    /// `host` is the operator's pattern for the registry; none for unlisted ones.
+    /// `host` is the operator's pattern for the registry; none for all others, well-known too.
     pub(super) fn new(host: Option<&Pattern>) -> Self {
         Self { listed: host.and_then(without_port) }
     }

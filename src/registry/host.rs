@@ -38,9 +38,21 @@ impl Ask<'_> {
     }
 }
 
+/// Who answers for a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voucher {
+    /// The operator, who may list what is on this machine.
+    Operator,
+    /// The built-in list.
+    BuiltIn,
+    /// Nobody: what such a host says is not even repeated.
+    Nobody,
+}
+
 /// A registry that may be contacted.
 pub(super) struct Host {
     http: Client,
+    voucher: Voucher,
     plain_http: bool,
     authority: Authority,
     pub(super) timeouts: Timeouts,
@@ -49,18 +61,18 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// `is_vouched` says that the operator or the built-in list names the host.
+    /// A registry, or any of a pattern.
     pub(super) fn new(
         config: &HostConfig,
-        is_vouched: bool,
+        voucher: Voucher,
         limits: (&Timeouts, &Retry),
         observer: &Arc<dyn FetchObserver>,
     ) -> Result<Self, ClientError> {
         let (timeouts, retry) = limits;
-        let http = http_client(config, is_vouched, timeouts, egress::redirect_policy())?;
+        let http = http_client(config, voucher, timeouts, egress::redirect_policy())?;
         // A redirected POST would carry the identity token in its body to wherever it leads.
-        let steadfast = http_client(config, is_vouched, timeouts, redirect::Policy::none())?;
-        let negotiator = is_vouched
+        let steadfast = http_client(config, voucher, timeouts, redirect::Policy::none())?;
+        let negotiator = (voucher != Voucher::Nobody)
             .then(|| Negotiator::new(oci_client_maker(config, timeouts), timeouts.document))
             .transpose()
             .map_err(|error| ClientError::new(config, &error))?;
@@ -74,6 +86,7 @@ impl Host {
         );
         Ok(Self {
             http,
+            voucher,
             plain_http: config.plain_http,
             authority,
             timeouts: timeouts.clone(),
@@ -85,7 +98,10 @@ impl Host {
     /// Asks once; when access is refused, authenticates once and asks again.
     pub(super) async fn get(&self, ask: &Ask<'_>) -> Result<Response, Failure> {
         let url = self.url(ask)?;
-        let subject = ask.subject();
+        let subject = match self.voucher {
+            Voucher::Nobody => ask.subject(),
+            Voucher::Operator | Voucher::BuiltIn => ask.subject().quoting(&url),
+        };
         let mut grant = self.authority.current(ask.reference).await;
         let mut is_fresh = false;
         loop {
@@ -142,16 +158,20 @@ impl Host {
             other => other,
         };
         let text = format!("{scheme}://{host}/v2/{}/{}", ask.reference.repository(), ask.path);
-        text.parse().map_err(|_| {
+        let url: Url = text.parse().map_err(|_| {
             let subject = ask.subject();
             Failure::lasting(FetchError::Unreachable(subject.text("not a host name")))
-        })
+        })?;
+        if self.voucher != Voucher::Operator && !egress::leads_outside(&url) {
+            return Err(Failure::lasting(FetchError::Unlisted(host.to_owned())));
+        }
+        Ok(url)
     }
 }
 
 fn http_client(
     config: &HostConfig,
-    is_vouched: bool,
+    voucher: Voucher,
     timeouts: &Timeouts,
     redirects: redirect::Policy,
 ) -> Result<Client, ClientError> {
@@ -167,7 +187,9 @@ fn http_client(
         .no_brotli()
         .no_zstd()
         .no_deflate()
-        .dns_resolver(ScreenedResolver::new(is_vouched.then_some(&config.host)));
+        .dns_resolver(ScreenedResolver::new(
+            (voucher == Voucher::Operator).then_some(&config.host),
+        ));
     if let Some(pem) = &config.ca_pem {
         let certificates =
             Certificate::from_pem_bundle(pem).map_err(|error| ClientError::new(config, &error))?;

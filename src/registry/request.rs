@@ -22,22 +22,36 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_WORDS: usize = 200;
 
 /// What an exchange is about, for error texts: method, host, repository, object.
-pub(super) struct Subject(String);
+pub(super) struct Subject {
+    text: String,
+    /// Whose words may be repeated.
+    quoted: Option<Url>,
+}
 
 impl Subject {
     pub(super) fn new(url: &Url, what: &str, repository: &str) -> Self {
         let host = url.host_str().unwrap_or("?");
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        Self(format!("{host}{port} {what} {repository}"))
+        Self { text: format!("{host}{port} {what} {repository}"), quoted: None }
     }
 
     pub(super) fn of(method: &str, registry: &str, repository: &str, path: &str) -> Self {
-        Self(format!("{method} {registry}/{repository} {path}"))
+        Self { text: format!("{method} {registry}/{repository} {path}"), quoted: None }
+    }
+
+    /// Repeats what the server at `url` says of a refusal. Nobody else's words are repeated: a
+    /// name or a redirect that leads into the intranet must not make us show what is there.
+    pub(super) fn quoting(self, url: &Url) -> Self {
+        Self { quoted: Some(url.clone()), ..self }
+    }
+
+    fn quotes(&self, response: &Response) -> bool {
+        self.quoted.as_ref().is_some_and(|url| url.origin() == response.url().origin())
     }
 
     /// The subject with what happened to it.
     pub(super) fn text(&self, what: &str) -> String {
-        format!("{}: {what}", self.0)
+        format!("{}: {what}", self.text)
     }
 }
 
@@ -135,10 +149,11 @@ pub(super) fn broken(error: &reqwest::Error, subject: &Subject) -> Failure {
 pub(super) async fn refused(response: Response, subject: &Subject) -> Failure {
     let status = response.status();
     let wait = named_wait(&response);
+    let is_quoted = subject.quotes(&response);
     // A refusal that trickles in is not worth waiting for; its status says enough.
     let words = tokio::time::timeout(REFUSAL_TIMEOUT, words_of(response)).await.unwrap_or_default();
     let text = subject.text(&match words.message.as_str() {
-        "" => format!("status {}", status.as_u16()),
+        message if message.is_empty() || !is_quoted => format!("status {}", status.as_u16()),
         message => format!("status {}: {message}", status.as_u16()),
     });
     let (error, again) = meaning(status, &words.code, text);
@@ -211,11 +226,6 @@ async fn words_of(mut response: Response) -> Words {
     parse_words(&body)
 }
 
-/// What a refusal's body says.
-pub(super) fn words(body: &[u8]) -> String {
-    parse_words(body).message
-}
-
 fn parse_words(body: &[u8]) -> Words {
     let Ok(raw) = serde_json::from_slice::<RawWords>(body) else {
         return Words { code: String::new(), message: plain(body) };
@@ -249,6 +259,25 @@ pub(super) fn presentable(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_host_that_nobody_vouches_for_is_not_quoted() {
+        let url: Url = "https://r.example.com/v2/a/manifests/1".parse().unwrap();
+        let other: Url = "https://r.example.com:8443/".parse().unwrap();
+        let subject = || Subject::of("GET", "r.example.com", "a", "manifests/1");
+        let table = [
+            (subject(), "GET r.example.com/a manifests/1: status 403"),
+            (subject().quoting(&other), "GET r.example.com/a manifests/1: status 403"),
+            (subject().quoting(&url), "GET r.example.com/a manifests/1: status 403: k8s-s3cret"),
+        ];
+        for (subject, expected) in table {
+            use reqwest::ResponseBuilderExt as _;
+            let answer = axum::http::Response::builder().status(403).url(url.clone());
+            let answer = answer.body(r#"{"message":"k8s-s3cret"}"#).unwrap();
+            let failure = refused(answer.into(), &subject).await;
+            assert!(failure.error.to_string().ends_with(expected), "{}", failure.error);
+        }
+    }
 
     #[test]
     fn repeats_foreign_words_with_care() {

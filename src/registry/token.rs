@@ -1,6 +1,6 @@
 //! The exchange of a challenge for a token (distribution's `spec/auth/token.md` and `oauth.md`),
-//! for what oci-client does not do: identity tokens, challenges below `/v2/`, and answers that
-//! have to be bounded because nobody vouches for the host.
+//! for whatever carries a credential, and for what oci-client does not do: challenges below
+//! `/v2/` alone, and answers that have to be bounded because nobody vouches for the host.
 
 use std::time::Duration;
 
@@ -80,7 +80,10 @@ pub(super) struct Exchange<'a> {
     pub(super) http: &'a Client,
     pub(super) observer: &'a dyn FetchObserver,
     pub(super) timeout: Duration,
+    /// Already checked; no other place is asked.
     pub(super) realm: &'a Url,
+    /// Whether somebody vouches for the registry, and so for the token service it names.
+    pub(super) is_vouched: bool,
     pub(super) service: Option<&'a str>,
     pub(super) repository: &'a str,
 }
@@ -90,6 +93,7 @@ impl Exchange<'_> {
     pub(super) async fn run(&self, credential: &Credential) -> Result<Token, Failure> {
         let request = self.request(credential).timeout(self.timeout);
         let subject = Subject::new(self.realm, "token for", self.repository);
+        let subject = if self.is_vouched { subject.quoting(self.realm) } else { subject };
         let response = request::send(request, &subject, self.observer).await?;
         let body =
             request::read(response, MAX_TOKEN_BYTES, "token", &subject, self.observer).await?;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    CONCURRENCY, MAX_INDEX_DEPTH, MAX_MANIFESTS, MAX_READ_BYTES, Resolved, SkippedManifest,
-    is_known,
+    AbsentManifest, CONCURRENCY, MAX_INDEX_DEPTH, MAX_MANIFESTS, MAX_READ_BYTES, Resolved,
+    SkippedManifest, is_known,
 };
 use crate::model::image::MAX_CONFIG_BYTES;
 use crate::model::manifest::{Index, Manifest, ManifestKind};
@@ -29,6 +29,7 @@ enum Content {
     Index(Index),
     Image(Box<Image>),
     Skipped(SkippedManifest),
+    Absent(AbsentManifest),
 }
 
 struct Found {
@@ -50,6 +51,7 @@ pub(super) struct Walk<'a> {
     seen: HashSet<Node>,
     images: Vec<Image>,
     skipped: Vec<SkippedManifest>,
+    absent: Vec<AbsentManifest>,
     bytes_read: u64,
 }
 
@@ -64,6 +66,7 @@ impl<'a> Walk<'a> {
             seen: HashSet::new(),
             images: Vec::new(),
             skipped: Vec::new(),
+            absent: Vec::new(),
             bytes_read: 0,
         }
     }
@@ -85,8 +88,8 @@ impl<'a> Walk<'a> {
                 format!("manifests and configurations are larger than {MAX_READ_BYTES} bytes");
             self.images.push(whole_index(&digest, defect));
         }
-        let Self { images, skipped, bytes_read, .. } = self;
-        Ok(Resolved { digest, images, skipped, bytes_read })
+        let Self { images, skipped, absent, bytes_read, .. } = self;
+        Ok(Resolved { digest, images, skipped, absent, bytes_read })
     }
 
     /// Reads nodes until there are no more or there was too much.
@@ -111,6 +114,7 @@ impl<'a> Walk<'a> {
             match content {
                 Content::Image(image) => self.images.push(*image),
                 Content::Skipped(skipped) => self.skipped.push(skipped),
+                Content::Absent(absent) => self.absent.push(absent),
                 Content::Index(_) if depth > MAX_INDEX_DEPTH => {
                     let defect = format!("indexes are nested deeper than {MAX_INDEX_DEPTH}");
                     self.images.push(whole_index(&node.digest, defect));
@@ -154,22 +158,20 @@ impl Reader<'_> {
     }
 
     async fn child(&self, node: Node) -> Result<Found, FetchError> {
-        match self.registry.manifest(&self.reference.at(&node.digest)).await {
-            Ok(raw) => match self.read(node.clone(), &raw).await {
-                Err(error) if self.may_lack(&node, &error) => Ok(spoilt(node, error.to_string())),
-                read => read,
-            },
-            Err(error @ FetchError::TooLarge { .. }) => Ok(spoilt(node, error.to_string())),
-            Err(error) if self.may_lack(&node, &error) => Ok(spoilt(node, error.to_string())),
+        let read = match self.registry.manifest(&self.reference.at(&node.digest)).await {
+            Ok(raw) => self.read(node.clone(), &raw).await,
+            Err(error @ FetchError::TooLarge { .. }) => Ok(spoilt(node.clone(), error.to_string())),
             Err(error) => Err(error),
+        };
+        match read {
+            Err(FetchError::NotFound(detail)) if self.may_lack(&node) => Ok(absent(node, detail)),
+            read => read,
         }
     }
 
     /// Whether a child's absence is none of our business (see [`super::resolve`]).
-    fn may_lack(&self, node: &Node, error: &FetchError) -> bool {
-        matches!(error, FetchError::NotFound(_))
-            && is_known(&node.platform)
-            && !self.platforms.include(&node.platform)
+    fn may_lack(&self, node: &Node) -> bool {
+        is_known(&node.platform) && !self.platforms.include(&node.platform)
     }
 
     async fn read(&self, node: Node, raw: &RawManifest) -> Result<Found, FetchError> {
@@ -177,44 +179,36 @@ impl Reader<'_> {
         let content = match Document::parse(&raw.bytes) {
             Err(defect) => return Ok(Found { bytes, ..spoilt(node, defect.to_string()) }),
             Ok(Document::Index(index)) => Content::Index(index),
-            Ok(Document::Manifest(manifest)) => match skipped_kind(&manifest) {
-                Some(kind) => {
-                    Content::Skipped(SkippedManifest { digest: node.digest.clone(), kind })
-                }
-                None => return self.image(node, *manifest, bytes).await,
-            },
+            Ok(Document::Manifest(manifest)) => {
+                return self.manifest(node, *manifest, bytes).await;
+            }
         };
         Ok(Found { node, content, bytes })
     }
 
-    async fn image(
+    async fn manifest(
         &self,
         node: Node,
         manifest: Manifest,
-        manifest_bytes: u64,
+        bytes: u64,
     ) -> Result<Found, FetchError> {
-        let mut image = blank(node.clone());
-        let mut bytes = manifest_bytes;
-        match self.config(&manifest.config).await? {
-            None => image.defects.push(format!(
-                "image configuration is larger than {MAX_CONFIG_BYTES} bytes: {}",
-                manifest.config.size
-            )),
-            Some(json) => {
-                bytes = bytes.saturating_add(u64::try_from(json.len()).unwrap_or(u64::MAX));
-                match ImageConfig::parse(&json) {
-                    Ok(config) => image.config = config,
-                    Err(error) => {
-                        image.defects.push(format!("malformed image configuration: {error}"));
-                    }
-                }
+        let kind = match manifest.kind() {
+            ManifestKind::Attestation => "attestation".to_owned(),
+            ManifestKind::Artifact(kind) => kind,
+            ManifestKind::Image => {
+                let config = self.config(&manifest.config).await?;
+                return Ok(image(node, manifest, config.as_deref(), bytes));
             }
-        }
-        if !is_known(&image.platform) {
-            image.platform = image.config.platform.clone();
-        }
-        image.manifest = manifest;
-        Ok(Found { node, content: Content::Image(Box::new(image)), bytes })
+            ManifestKind::Unclear(kind) => {
+                let config = self.config(&manifest.config).await?;
+                if config.as_deref().is_none_or(ImageConfig::has_rootfs) {
+                    return Ok(image(node, manifest, config.as_deref(), bytes));
+                }
+                kind
+            }
+        };
+        let content = Content::Skipped(SkippedManifest { digest: node.digest.clone(), kind });
+        Ok(Found { node, content, bytes })
     }
 
     /// The bytes of a configuration; `None` when it is too large to be one.
@@ -234,12 +228,33 @@ impl Reader<'_> {
     }
 }
 
-fn skipped_kind(manifest: &Manifest) -> Option<String> {
-    match manifest.kind() {
-        ManifestKind::Image => None,
-        ManifestKind::Attestation => Some("attestation".to_owned()),
-        ManifestKind::Artifact(kind) => Some(kind),
+/// The image of a manifest, with its configuration as far as that can be read; `None` is one that
+/// is too large.
+fn image(node: Node, manifest: Manifest, config: Option<&[u8]>, manifest_bytes: u64) -> Found {
+    let mut image = blank(node.clone());
+    let config_bytes = config.map_or(0, <[u8]>::len);
+    match config.map(ImageConfig::parse) {
+        None => image.defects.push(format!(
+            "image configuration is larger than {MAX_CONFIG_BYTES} bytes: {}",
+            manifest.config.size
+        )),
+        Some(Ok(config)) => image.config = config,
+        Some(Err(error)) => {
+            image.defects.push(format!("malformed image configuration: {error}"));
+        }
     }
+    if !is_known(&image.platform) {
+        image.platform = image.config.platform.clone();
+    }
+    image.manifest = manifest;
+    let bytes = manifest_bytes.saturating_add(u64::try_from(config_bytes).unwrap_or(u64::MAX));
+    Found { node, content: Content::Image(Box::new(image)), bytes }
+}
+
+fn absent(node: Node, detail: String) -> Found {
+    let (digest, platform) = (node.digest.clone(), node.platform.clone());
+    let content = Content::Absent(AbsentManifest { digest, platform, detail });
+    Found { node, content, bytes: 0 }
 }
 
 fn spoilt(node: Node, defect: String) -> Found {
@@ -272,6 +287,7 @@ fn blank(node: Node) -> Image {
         platform: node.platform,
         digest: node.digest,
         manifest: Manifest {
+            media_type: None,
             config,
             layers: Vec::new(),
             annotations: BTreeMap::new(),

@@ -103,14 +103,13 @@ impl Rule for ModelWeights {
 
 /// The weight format of an entry, if it is one and large enough to matter.
 fn format(entry: &Entry<'_>, head: &[u8]) -> Option<Format> {
-    if entry.kind != EntryKind::File
-        || entry.size < FLOOR_BYTES
-        || names::is_elsewhere(entry.path)
-        || head.starts_with(b"\x7fELF")
-    {
+    if entry.kind != EntryKind::File || entry.size < FLOOR_BYTES || head.starts_with(b"\x7fELF") {
         return None;
     }
     let extension = entry.extension().to_ascii_lowercase();
+    if names::is_elsewhere(entry.path) {
+        return formats::by_signature(&extension, head, entry.size);
+    }
     formats::by_magic(&extension, head, entry.size)
         .or_else(|| names::by_name(entry.path, &extension, head))
 }

@@ -67,6 +67,7 @@ impl Sample {
             layers: Vec::new(),
             annotations: BTreeMap::new(),
             artifact_type: None,
+            media_type: None,
         };
         let image = Image {
             platform: Platform::default(),

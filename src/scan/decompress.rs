@@ -11,6 +11,9 @@ use super::{Limits, SourceFailure};
 use crate::rules::unreadable_layer::Defect;
 
 const BUFFER_BYTES: usize = 64 * 1024;
+/// Largest zstd window, as a power of two: 64 MiB are allocated at a frame's word. Builders stay
+/// below 8 MiB; only `zstd --long` and `--ultra` go higher.
+const WINDOW_LOG_MAX: u32 = 26;
 
 /// What the *bytes* of a layer do wrong, carried through `io::Error`.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +124,9 @@ impl<R: Read> Decoder<R> {
             Compression::None => Format::Plain(input),
             Compression::Gzip => Format::Gzip(Box::new(GzDecoder::new(input))),
             Compression::Zstd => {
-                Format::Zstd(Box::new(zstd::stream::read::Decoder::with_buffer(input)?))
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
+                decoder.window_log_max(WINDOW_LOG_MAX)?;
+                Format::Zstd(Box::new(decoder))
             }
         };
         Ok(Self { format, limits: limits.clone(), produced: 0, ended: false })
@@ -182,6 +187,18 @@ impl<R: Read> Decoder<R> {
     }
 }
 
+/// The library's words for a window over the cap say nothing of a window.
+fn named_window(error: io::Error) -> io::Error {
+    if !error.to_string().contains("requires too much memory") {
+        return error;
+    }
+    let limit = crate::answer::size(1 << WINDOW_LOG_MAX);
+    ContentDefect::error(
+        Defect::DecompressionFailed,
+        format!("zstd window larger than {limit} (hint: compress without `--long`)"),
+    )
+}
+
 /// Whether another gzip member follows. Zeros up to the end are padding (as gzip(1) has it);
 /// anything else could be read by one reader and ignored by another.
 fn at_member<R: Read>(input: &mut Input<R>) -> io::Result<bool> {
@@ -215,7 +232,7 @@ impl<R: Read> Read for Decoder<R> {
             let count = match &mut self.format {
                 Format::Plain(input) => input.read(buffer),
                 Format::Gzip(decoder) => decoder.read(buffer),
-                Format::Zstd(decoder) => decoder.read(buffer),
+                Format::Zstd(decoder) => decoder.read(buffer).map_err(named_window),
                 Format::Moved => Ok(0),
             }?;
             if count > 0 {
@@ -340,6 +357,22 @@ mod tests {
         assert_eq!(defect(decode_with(&stored, &limits(ratio - 1))), Defect::BombRatio);
         let later = Limits { ratio_from_bytes: 100_000, ratio: 1, ..Limits::default() };
         assert!(decode_with(&stored, &later).is_ok());
+    }
+
+    #[test]
+    fn a_zstd_window_cannot_take_all_memory() {
+        // Magic number, no flags, the window's logarithm less 10, then one empty last block.
+        let frame = |log: u8| vec![0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, 1, 0, 0];
+        assert_eq!(decode(&frame(25)).unwrap(), b"");
+        assert_eq!(decode(&frame(26)).unwrap(), b"");
+        for log in [27, 31, 41] {
+            let Err(Failure::Content(found)) = decode(&frame(log)) else { panic!("{log}") };
+            assert_eq!(found.defect, Defect::DecompressionFailed);
+            assert_eq!(
+                found.detail,
+                "zstd window larger than 64.0 MiB (hint: compress without `--long`)"
+            );
+        }
     }
 
     #[test]

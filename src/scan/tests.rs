@@ -94,6 +94,50 @@ fn the_observer_can_stop_the_scan() {
     assert!(matches!(result, Err(ScanError::Stopped)));
 }
 
+/// Paths that have nothing in common.
+fn long_paths(count: u64, bytes: usize) -> Vec<String> {
+    (0..count).map(|n| Digest::of(&n.to_le_bytes()).hex().repeat(bytes / 64)).collect()
+}
+
+fn files(paths: &[String], content: &[u8]) -> Vec<u8> {
+    let entries: Vec<_> =
+        paths.iter().map(|path| (path.as_str(), EntryType::Regular, content)).collect();
+    archive(&entries)
+}
+
+#[test]
+fn long_random_paths_do_not_take_all_memory() {
+    let paths = long_paths(40, 2048);
+    let bytes = files(&paths, b"");
+    let whole = scan(&bytes, &Limits::default());
+    assert!(defects(&whole).is_empty());
+    let used = whole.listing.size_bytes();
+    for (listing_bytes, expected) in [(used + 1, 0), (used, 0), (used - 1, 1), (used / 2, 1)] {
+        let facts = scan(&bytes, &Limits { listing_bytes, ..Limits::default() });
+        assert_eq!(defects(&facts).len(), expected, "{listing_bytes}");
+        assert!(facts.listing.size_bytes() < listing_bytes + 3000);
+    }
+    // A path that is too long is not kept whole.
+    let facts = scan(&bytes, &Limits { path_bytes: 100, ..Limits::default() });
+    assert!(facts.listing.iter().all(|listed| listed.path.len() == 100));
+    assert_eq!(defects(&facts).len(), 40);
+}
+
+#[test]
+fn a_flood_of_facts_does_not_take_all_memory() {
+    let limits = Limits { path_bytes: 64, ..Limits::default() };
+    let bytes = files(&long_paths(40, 2048), b"");
+    assert_eq!(defects(&scan(&bytes, &limits)).len(), 40);
+    let all = scan(&bytes, &limits).facts.iter().map(Fact::memory_bytes).sum::<u64>();
+    for (fact_bytes, expected) in [(all + 1, 40), (all, 40), (all - 1, 41), (all / 2, 22)] {
+        let facts = scan(&bytes, &Limits { fact_bytes, ..limits.clone() });
+        let last = defects(&facts).last().map(|fact| fact.kind.clone());
+        let flood = (expected != 40).then(|| Defect::TooManyFacts.as_str().to_owned());
+        assert_eq!(defects(&facts).len(), expected, "{fact_bytes}");
+        assert_eq!(last.filter(|kind| *kind != Defect::PathTooLong.as_str()), flood);
+    }
+}
+
 #[test]
 fn the_profile_names_version_and_caps() {
     let default = Limits::default();

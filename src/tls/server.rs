@@ -36,7 +36,8 @@ pub fn server_config(
     Ok(Arc::new(config))
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
+/// The CA certificates in a file, at least one.
+pub(crate) fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(&read(path)?)? {
         roots.add(certificate).map_err(|error| TlsError::Certificate(error.to_string()))?;

@@ -90,6 +90,26 @@ async fn a_password_never_leaves_for_a_realm_without_https_or_inside() {
 }
 
 #[tokio::test]
+async fn a_password_goes_to_the_realm_that_was_checked_and_no_other() {
+    let (registry, ca_pem) = FakeRegistry::start_tls().await;
+    let thief = FakeRegistry::start().await;
+    let digest = registry.put_image("a", "1", &[]);
+    let (_dir, credentials) = config_file(&registry, "bob", "s3cret");
+    let mut host = listed(&registry, credentials);
+    host.plain_http = false;
+    host.ca_pem = Some(ca_pem);
+    registry.require(Auth::Token("bob", "s3cret"));
+    // The manifest's challenge is in order; the one at `/v2/` would give the password away.
+    let lure = format!("Bearer realm=\"{}/token\",service=\"fake\"", thief.base());
+    registry.fault("/v2/a/", Fault::Nothing);
+    registry.fault("/v2/", Fault::Answer(401, "www-authenticate", lure, "{}".into()));
+    let (client, _) = client_of(&[host], UnlistedRegistries::None);
+    let fetched = client.manifest(&registry.reference("a", "1")).await;
+    assert_eq!(fetched.unwrap().digest, digest);
+    assert!(thief.requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_token_that_ran_out_is_replaced() {
     for status in [401, 403, 400] {
         let registry = FakeRegistry::start().await;
@@ -199,15 +219,13 @@ async fn trouble_at_the_token_service_passes() {
 async fn a_challenge_below_v2_alone_is_answered_too() {
     let registry = FakeRegistry::start().await;
     let digest = registry.put_image("ml/app", "1", &[]);
-    registry.require(Auth::Token("bob", "s3cret"));
+    registry.require(Auth::AnonymousToken);
     // Artifactory with anonymous access: only repositories ask for a token.
     let open = Fault::Answer(200, "x-a", "b".into(), "{}".into());
-    let (_dir, credentials) = config_file(&registry, "bob", "s3cret");
-    let client = with(&registry, credentials);
     registry.fault_times("/v2/ml", Fault::Nothing, 1);
     registry.fault_times("/v2/", open, 1);
     let reference = registry.reference("ml/app", "1");
-    assert_eq!(client.manifest(&reference).await.unwrap().digest, digest);
+    assert_eq!(client(&registry).manifest(&reference).await.unwrap().digest, digest);
 }
 
 #[tokio::test]

@@ -120,6 +120,48 @@ async fn bytes_of_another_digest_or_size_end_in_an_error() {
 }
 
 #[tokio::test]
+async fn a_proxys_error_page_is_not_the_blob() {
+    let page = |length: usize| Fault::Answer(200, "x-a", "b".into(), "<".repeat(length));
+    for fault in [
+        page(100),
+        page(LENGTH + 100),
+        // Its length is not announced, and more comes at once than the blob has.
+        Fault::LongerChunked(10_000),
+    ] {
+        let registry = FakeRegistry::start().await;
+        let bytes = noise(if matches!(fault, Fault::LongerChunked(_)) { 0 } else { LENGTH });
+        let blob = registry.put_blob(OCI_LAYER, bytes.clone());
+        registry.fault_times("blobs", fault.clone(), 2);
+        let (read, error) = drain(&client(&registry), &registry.reference("a", "1"), &blob).await;
+        assert!(error.is_none() && read == bytes, "{fault:?}: {error:?}");
+        assert_eq!(registry.requests().len(), 3, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_page_in_the_middle_of_a_blob_is_not_its_rest() {
+    let registry = FakeRegistry::start().await;
+    let bytes = noise(LENGTH);
+    let blob = registry.put_blob(OCI_LAYER, bytes.clone());
+    registry.fault_times("blobs", Fault::ShorterChunked(100_000), 1);
+    registry.fault_times("blobs", Fault::Answer(200, "x-a", "b".into(), "<html>".into()), 1);
+    let (read, error) = drain(&client(&registry), &registry.reference("a", "1"), &blob).await;
+    assert!(error.is_none() && read == bytes, "{error:?}");
+    assert_eq!(registry.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_body_that_always_ends_early_proves_nothing_against_the_image() {
+    let registry = FakeRegistry::start().await;
+    let blob = registry.put_blob(OCI_LAYER, noise(LENGTH));
+    registry.fault("blobs", Fault::ShorterChunked(1000));
+    let (read, error) = drain(&client(&registry), &registry.reference("a", "1"), &blob).await;
+    assert!(matches!(error, Some(FetchError::Unreachable(_))), "{error:?}");
+    assert!(error.is_some_and(|error| error.to_string().ends_with(": ended early")));
+    assert_eq!(read.len(), 3000);
+}
+
+#[tokio::test]
 async fn a_descriptor_that_promises_more_than_there_is_is_found_out() {
     let registry = FakeRegistry::start().await;
     let mut blob = registry.put_blob(OCI_LAYER, noise(1000));
@@ -162,7 +204,11 @@ async fn refusals_come_before_the_first_byte() {
 async fn a_reader_that_had_enough_stops_the_download() {
     let registry = FakeRegistry::start().await;
     let blob = registry.put_generated(Digest::of(b"claimed"), 8 << 30, |_| 0);
-    let mut stream = client(&registry).blob(&registry.reference("a", "1"), &blob).await.unwrap();
+    // The registry makes megabytes, on this same thread, before we get to see the first.
+    let timeouts = Timeouts { idle: Duration::from_secs(30), ..Timeouts::default() };
+    let hosts = [listed(&registry, Credentials::Anonymous)];
+    let (client, _) = client_with(&hosts, UnlistedRegistries::None, &timeouts);
+    let mut stream = client.blob(&registry.reference("a", "1"), &blob).await.unwrap();
     assert!(stream.next().await.unwrap().is_ok());
     drop(stream);
     // What fits into socket buffers may be under way; the rest is never made.

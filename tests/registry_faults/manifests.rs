@@ -8,7 +8,7 @@ use plimsoll::registry::credentials::Credentials;
 use plimsoll::registry::{FetchError, Registry, UnlistedRegistries};
 
 use super::{client, client_of, listed};
-use crate::support::registry::{FakeRegistry, Fault, length};
+use crate::support::registry::{FakeRegistry, Fault, OCI_LAYER, descriptor, length};
 
 /// The error of a fetch, with the port of the test taken out.
 async fn error_of(registry: &FakeRegistry) -> FetchError {
@@ -182,6 +182,33 @@ async fn unlisted_registries_are_never_contacted() {
         insta::allow_duplicates! {
             insta::assert_snapshot!(words(&registry, &error), @"registry is not listed (hint: add it to `registries`): `HOST`");
         }
+    }
+    assert!(registry.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_image_name_does_not_make_us_look_inside() {
+    let (registry, _) = FakeRegistry::start_tls().await;
+    let port = registry.host().rsplit_once(':').unwrap().1.to_owned();
+    for host in [
+        registry.host(),
+        format!("localhost:{port}"),
+        format!("LOCALHOST:{port}"),
+        format!("a.localhost:{port}"),
+        "0.0.0.0".to_owned(),
+        "169.254.169.254".to_owned(),
+        "169.254.169.254:80".to_owned(),
+        "100.100.100.200".to_owned(),
+        "metadata.google.internal".to_owned(),
+    ] {
+        let (client, counts) = client_of(&[], UnlistedRegistries::Any);
+        let reference = format!("{host}/ml/app:1").parse().unwrap();
+        let error = client.manifest(&reference).await.unwrap_err();
+        assert_eq!(error.cause(), Cause::UnlistedRegistry, "{host}: {error}");
+        let layer = descriptor(OCI_LAYER, b"layer");
+        let error = client.blob(&reference, &layer).await.err().unwrap();
+        assert_eq!(error.cause(), Cause::UnlistedRegistry, "{host}: {error}");
+        assert_eq!(counts.failures.load(Ordering::Relaxed), 0, "nothing was tried: {host}");
     }
     assert!(registry.requests().is_empty());
 }

@@ -68,6 +68,18 @@ async fn redirects_to_forbidden_places_are_refused() {
 }
 
 #[tokio::test]
+async fn a_redirect_does_not_show_what_is_behind_it() {
+    let registry = FakeRegistry::start().await;
+    let inside = FakeRegistry::start().await;
+    let blob = registry.put_blob(OCI_LAYER, "x");
+    registry.fault("blobs", Fault::Redirect(inside.base()));
+    let body = r#"{"message":"k8s-s3cret"}"#.to_owned();
+    inside.fault("blobs", Fault::Answer(403, "x-a", "b".into(), body));
+    let error = client(&registry).blob(&registry.reference("a", "1"), &blob).await.err().unwrap();
+    assert!(error.to_string().ends_with(": status 403"), "{error}");
+}
+
+#[tokio::test]
 async fn redirects_are_counted() {
     let registry = FakeRegistry::start().await;
     let blob = registry.put_blob(OCI_LAYER, "x");

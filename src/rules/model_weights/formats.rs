@@ -41,13 +41,18 @@ const fn magic(kind: &'static str) -> Format {
 /// The format that a file's first bytes show, given its extension in lower case and its size in
 /// bytes.
 pub(super) fn by_magic(extension: &str, head: &[u8], size: u64) -> Option<Format> {
+    by_signature(extension, head, size).or_else(|| by_extension(extension, head))
+}
+
+/// The same by signatures that hold anywhere. Two bytes and `.bin` are a pickle under `app/` and
+/// firmware under `lib/firmware/`, so those are left out.
+pub(super) fn by_signature(extension: &str, head: &[u8], size: u64) -> Option<Format> {
     by_prefix(head)
         .or_else(|| tensors(head, size))
         .or_else(|| archive(extension, head))
         .or_else(|| flatbuffer(head))
         .or_else(|| hdf5(extension, head))
         .or_else(|| tensorrt(head))
-        .or_else(|| by_extension(extension, head))
         .or_else(|| onnx(extension, head))
         .or_else(|| ctranslate2(head))
 }

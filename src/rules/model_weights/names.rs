@@ -142,8 +142,9 @@ fn is_vocabulary(path: &str, head: &[u8]) -> bool {
     named || pieces
 }
 
-/// Whether large files of this place are never weights: package indexes, hardware databases,
-/// firmware, locales, fonts. Cheap, because it is asked of every file.
+/// Whether large files of this place are no weights by their names: package indexes, hardware
+/// databases, firmware, locales, fonts. Their first bytes count all the same: a place must not
+/// hide a model. Cheap, because it is asked of every file.
 pub(super) fn is_elsewhere(path: &str) -> bool {
     [
         "var/cache/apt/",

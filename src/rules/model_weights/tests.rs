@@ -41,7 +41,10 @@ fn ordinary_installs_pass() {
             sized(&at("silero_vad/data/small.safetensors"), b"", 900 * 1024),
             binary("var/cache/apt/pkgcache.bin", 40 * MIB),
             binary("var/cache/apt/srcpkgcache.bin", 40 * MIB),
-            binary("usr/lib/udev/hwdb.bin", 10 * MIB),
+            sized("usr/lib/udev/hwdb.bin", b"KSLPHHRH\0\x01\0\0", 12 * MIB),
+            sized("lib/firmware/vendor/chip.bin", b"\x80\x02\0\0\x01", 12 * MIB),
+            sized("var/lib/rpm/rpmdb.sqlite", b"SQLite format 3\0", 60 * MIB),
+            sized("usr/share/fonts/truetype/noto.ttc", b"ttcf\0\x02\0\0", 60 * MIB),
             binary("var/cache/debconf/templates.dat", MIB),
             sized("app/tokenizer.json", b"{\"version\": \"1.0\"", 35 * MIB),
             sized("app/tokenizer.model", b"\x0a\x0e\x0a\x05<unk>", 4 * MIB),
@@ -110,6 +113,16 @@ fn hiding_under_another_name_does_not_help() {
     for file in hidden {
         let sample = one(file);
         assert_eq!(sample.level(), Some(Level::Deny), "{:?}", sample.image);
+    }
+}
+
+#[test]
+fn a_place_of_fonts_or_firmware_hides_no_weights() {
+    let gguf = [&b"GGUF\x03\0\0\0\x05"[..], &[0; 20]].concat();
+    for place in ["usr/share/fonts/", "lib/firmware/", "var/lib/rpm/", "usr/share/locale/"] {
+        let path = format!("{place}model");
+        assert_eq!(one(safetensors(&path, 20 * MIB)).level(), Some(Level::Deny), "{path}");
+        assert_eq!(one(sized(&path, &gguf, 20 * MIB)).level(), Some(Level::Deny), "{path}");
     }
 }
 
