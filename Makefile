@@ -2,6 +2,9 @@
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
+# The slow tests wait for timers, registries and processes, not for a processor.
+export RUST_TEST_THREADS ?= 8
+
 .PHONY: demo test lint bench
 
 demo:

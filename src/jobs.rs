@@ -69,10 +69,12 @@ async fn step(app: &App, stop: &CancellationToken) -> Result<bool, StoreError> {
         () = stop.cancelled() => return Ok(false),
         verdict = leased(app, &job, lease, work) => verdict,
     };
-    match verdict {
-        Ok(verdict) => settle(app, &job, verdict).await?,
-        // A bug of ours met this image. Another attempt may go better; the worker lives on.
-        Err(_panic) => again(app, &job, "judging it broke off", false).await?,
+    // What was learned is not thrown away because the store is busy.
+    while let Err(error) = settle(app, &job, verdict.as_ref().ok()).await {
+        tracing::error!(job = job.id, %error, "verdict cannot be kept yet");
+        if stop.run_until_cancelled(tokio::time::sleep(STORE_PAUSE)).await.is_none() {
+            break;
+        }
     }
     Ok(true)
 }
@@ -110,12 +112,18 @@ async fn judge(app: &App, job: &Job) -> Result<Verdict, String> {
 }
 
 /// Writes down what became of a job.
-async fn settle(app: &App, job: &Job, verdict: Result<Verdict, String>) -> Result<(), StoreError> {
+async fn settle(
+    app: &App,
+    job: &Job,
+    verdict: Option<&Result<Verdict, String>>,
+) -> Result<(), StoreError> {
     let verdict = match verdict {
-        Ok(verdict) => verdict,
-        Err(reason) => return bury(app, job, &reason).await,
+        Some(Ok(verdict)) => verdict,
+        Some(Err(reason)) => return bury(app, job, reason).await,
+        // A bug of ours met this image. Another attempt may go better; the worker lives on.
+        None => return again(app, job, "judging it broke off", false).await,
     };
-    app.store.log_verdict(Source::Event.as_str(), &verdict, Timestamp::now()).await?;
+    app.store.log_verdict(Source::Event.as_str(), verdict, Timestamp::now()).await?;
     let Some(undecided) = verdict.undecided.first().filter(|_| verdict.denials().next().is_none())
     else {
         return app.store.complete(job.id).await;

@@ -11,7 +11,7 @@ use crate::support::process::{Served, with_own_keys};
 use crate::support::registry::FakeRegistry;
 use crate::support::reviews::pod;
 use crate::support::samples::{clean, cuda_devel, publish};
-use crate::support::wait::wait_for;
+use crate::support::wait::{is_asked_for, wait_for};
 
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -23,13 +23,6 @@ async fn validate(served: &Served, image: impl std::fmt::Display) -> Value {
     let response =
         served.post("/validate?timeout=30s", pod(image).to_string()).send().await.unwrap();
     response.json::<Value>().await.unwrap()["response"].clone()
-}
-
-async fn is_asked_for(registry: &FakeRegistry, part: &str) {
-    wait_for("the registry to be asked", async || {
-        (!registry.requests_to(part).is_empty()).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -129,8 +122,9 @@ async fn a_changed_configuration_is_taken_over_and_a_broken_one_refused() {
     .await;
     assert_eq!(policy_of(&validate(&served, &image).await, true), after);
     assert_eq!(metrics.value(&format!(r#"plimsoll_policy_info{{hash="{after}"}}"#)), 1);
-    let told = served.process.lines();
-    let told = told.iter().find(|line| line.contains("changed configuration refused")).unwrap();
+    let refusal =
+        |line: &str| line.contains("changed configuration refused").then(|| line.to_owned());
+    let told = served.process.line("the refusal's line", refusal).await;
     assert!(told.contains("policy.mode"), "{told}");
     // A policy is not a reason to read anything again.
     assert_eq!(registry.requests_to("/blobs/").len(), read_once);

@@ -132,7 +132,7 @@ async fn exit_codes_tell_the_outcome() {
         (&[&missing], 2, "undecided"),
         (&[&bad, &missing, &good], 2, "deny undecided allow"),
         (&["oci:/nowhere:1"], 2, "undecided"),
-        (&["not an image"], 2, ""),
+        (&["not an image"], 2, "undecided"),
     ] {
         let (exit, verdicts) = person.check(images);
         let told: Vec<&str> = verdicts.iter().map(|verdict| verdict.decision.as_str()).collect();

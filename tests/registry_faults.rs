@@ -43,7 +43,7 @@ impl FetchObserver for Counts {
 fn quick_timeouts() -> Timeouts {
     Timeouts {
         connect: Duration::from_secs(5),
-        idle: Duration::from_millis(150),
+        idle: Duration::from_millis(500),
         document: Duration::from_millis(1500),
     }
 }

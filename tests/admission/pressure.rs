@@ -7,7 +7,7 @@ use crate::support::app::TestApp;
 use crate::support::registry::FakeRegistry;
 use crate::support::reviews::pod;
 use crate::support::samples::{clean, publish};
-use crate::support::wait::wait_for;
+use crate::support::wait::is_asked_for;
 use crate::support::words::message;
 
 const SCANNED: &str = r#"plimsoll_layers_total{result="scanned"}"#;
@@ -78,10 +78,7 @@ async fn reviews_beyond_the_cap_are_shed_at_once() {
     let slow = pod(registry.reference("ml/app", "1"));
     let slow = app.validate(&slow);
     let shed = async {
-        wait_for("the first review to be worked on", async || {
-            (!registry.requests_to("/ml/app/blobs/").is_empty()).then_some(())
-        })
-        .await;
+        is_asked_for(&registry, "/ml/app/blobs/").await;
         let answer = app.validate(&pod(registry.reference("ml/other", "1"))).await;
         held.cancel();
         answer

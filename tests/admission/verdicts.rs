@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::image::ImageBuilder;
-use crate::support::registry::FakeRegistry;
+use crate::support::registry::{FakeRegistry, Fault};
 use crate::support::reviews::{deployment, pod, pod_of, review};
 use crate::support::samples::{
     HIDDEN, SMALL, base, clean, cuda_devel, overweight, publish, publish_index, secrets, unreadable,
@@ -90,6 +90,25 @@ async fn what_cannot_be_read_is_denied() {
     let answer = app.validate(&pod(registry.reference("ml/app", "1"))).await;
     assert_eq!(answer["status"]["code"], 403, "{answer}");
     assert_eq!(answer["auditAnnotations"]["rules"], "unreadable-layer");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_lying_layer_is_denied_and_believed_again_when_it_is_mended() {
+    let registry = FakeRegistry::start().await;
+    let image = clean("1");
+    publish(&registry, "ml/app", "1", &image);
+    let app = TestApp::start(&registry, "").await;
+    let review = pod(registry.reference("ml/app", "1"));
+    registry.fault(&image.layers()[1].digest.to_string(), Fault::WrongBytes);
+    let answer = app.validate(&review).await;
+    insta::assert_snapshot!(message(&answer, &registry), @r"
+    spec.containers[0]: HOST/ml/app:1 is denied (sha256:...):
+    - unreadable-layer: layer 1 is not the content that the manifest names: blob sha256:... (179 bytes) is really sha256:..., layer 1 (`COPY app/ /app`)
+      fix: push the image again; if it happens again, check the registry's storage and any proxy in front of it
+    ");
+    registry.heal();
+    assert_eq!(app.validate(&review).await["allowed"], true);
     app.stop().await;
 }
 

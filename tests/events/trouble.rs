@@ -4,14 +4,14 @@ use plimsoll::model::Decision;
 use plimsoll::store::Store as _;
 use plimsoll::store::sqlite::SqliteStore;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Executor as _};
+use sqlx::{ConnectOptions as _, Executor as _, SqliteConnection};
 use tokio::net::TcpStream;
 
 use crate::support::app::{Berth, TestApp, push_event, usual};
 use crate::support::registry::{FakeRegistry, Fault};
 use crate::support::reviews::pod;
 use crate::support::samples::{clean, publish};
-use crate::support::wait::wait_for;
+use crate::support::wait::{is_asked_for, wait_for};
 use crate::support::words::told;
 
 #[tokio::test]
@@ -73,8 +73,7 @@ async fn what_cannot_be_kept_is_not_acknowledged() {
     assert_eq!(app.validate(&review).await["allowed"], true);
 
     // Another process takes the database for itself.
-    let file = app.path().join("plimsoll.db");
-    let mut thief = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    let mut thief = connect(&app).await;
     thief.execute("BEGIN EXCLUSIVE").await.unwrap();
     let body = push_event("ml/app", "1", &digest).to_string();
     let (status, answer) = app.event(body.clone()).await;
@@ -103,10 +102,7 @@ async fn a_job_in_hand_outlives_the_end() {
     let held = registry.hold("/blobs/");
     let app = TestApp::start(&registry, "").await;
     app.pushed("ml/app", "1", &digest).await;
-    wait_for("the job to run", async || {
-        (!registry.requests_to("/blobs/").is_empty()).then_some(())
-    })
-    .await;
+    is_asked_for(&registry, "/blobs/").await;
     // The end does not wait for the registry.
     let folder = app.stop().await;
     held.cancel();
@@ -135,10 +131,7 @@ async fn requests_under_way_are_answered_at_the_end() {
     let review = pod(registry.reference("ml/app", "1"));
     let asked = app.validate(&review);
     let ending = async {
-        wait_for("the review to be worked on", async || {
-            (!registry.requests_to("/blobs/").is_empty()).then_some(())
-        })
-        .await;
+        is_asked_for(&registry, "/blobs/").await;
         app.begin_to_stop();
         let address = app.webhook().strip_prefix("https://").unwrap();
         wait_for("no new connections", async || TcpStream::connect(address).await.err()).await;
@@ -147,4 +140,35 @@ async fn requests_under_way_are_answered_at_the_end() {
     let (answer, ()) = tokio::join!(asked, ending);
     assert_eq!(answer["allowed"], true);
     app.stop().await;
+}
+
+#[tokio::test]
+async fn a_verdict_that_cannot_be_kept_yet_is_kept_later() {
+    let registry = FakeRegistry::start().await;
+    let digest = publish(&registry, "ml/app", "1", &clean("1"));
+    let held = registry.hold("/blobs/");
+    let app = TestApp::start(&registry, "").await;
+    app.pushed("ml/app", "1", &digest).await;
+    is_asked_for(&registry, "/blobs/").await;
+    let mut thief = connect(&app).await;
+    thief.execute("BEGIN EXCLUSIVE").await.unwrap();
+    held.cancel();
+    let judged = r#"plimsoll_decisions_total{decision="allow",source="event"}"#;
+    app.wait_for_metric(judged, 1).await;
+    // All writers take turns: when these two were refused, the verdict was as well.
+    for _ in 0..2 {
+        assert_eq!(app.event("junk").await.0, 503);
+    }
+    thief.execute("ROLLBACK").await.unwrap();
+    // Long before the lease runs out, and without judging anew.
+    let metrics = app.wait_for_empty_queue().await;
+    assert_eq!(metrics.value(judged), 1);
+    assert_eq!(app.app.store.verdicts(10).await.unwrap().len(), 1);
+    app.stop().await;
+}
+
+/// A connection of another process to the database.
+async fn connect(app: &TestApp) -> SqliteConnection {
+    let file = app.path().join("plimsoll.db");
+    SqliteConnectOptions::new().filename(file).connect().await.unwrap()
 }

@@ -8,7 +8,7 @@ use crate::support::image::ImageBuilder;
 use crate::support::registry::FakeRegistry;
 use crate::support::reviews::pod;
 use crate::support::samples::{base, clean, cuda_devel, publish, publish_index};
-use crate::support::wait::wait_for;
+use crate::support::wait::is_asked_for;
 
 #[tokio::test]
 async fn pushes_are_judged_and_the_verdicts_kept() {
@@ -60,10 +60,7 @@ async fn what_waits_or_runs_already_is_a_duplicate() {
     let held = registry.hold("/blobs/");
     let app = TestApp::start(&registry, "").await;
     app.pushed("ml/app", "1", &digest).await;
-    wait_for("the job to run", async || {
-        (!registry.requests_to("/blobs/").is_empty()).then_some(())
-    })
-    .await;
+    is_asked_for(&registry, "/blobs/").await;
     // A body may hold the same push twice, and another one.
     let mut body = push_event("ml/app", "latest", &digest);
     let other = publish(&registry, "ml/other", "1", &clean("2"));

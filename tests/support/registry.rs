@@ -150,6 +150,11 @@ impl FakeRegistry {
         self.state().faults.add(part, fault, times);
     }
 
+    /// Behaves from now on.
+    pub fn heal(&self) {
+        self.state().faults = faults::Faults::default();
+    }
+
     /// Holds every answer to such a request back until what is returned is cancelled.
     pub fn hold(&self, part: &str) -> CancellationToken {
         let released = CancellationToken::new();
