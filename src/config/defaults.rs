@@ -28,5 +28,7 @@ pub(super) const EVENT_ATTEMPTS: u32 = 8;
 /// Workers renew their lease while they read; silence this long means that one died.
 pub(super) const EVENT_LEASE: Duration = Duration::from_mins(5);
 
-/// Layers read at once when the number of processors is not known.
-pub(super) const CONCURRENCY_FALLBACK: usize = 2;
+/// Layers read at once, by processor: most of the time is the registry's.
+pub(super) const SCANS_PER_PROCESSOR: usize = 4;
+/// Layers read at once on a small machine. One registry gets half of them.
+pub(super) const FEWEST_SCANS: usize = 8;

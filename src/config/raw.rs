@@ -142,7 +142,7 @@ pub(super) struct RawBasic {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawScan {
-    /// Layers read at once. Default: one per processor.
+    /// Layers read at once, of one registry half as many. Default: four per processor, at least 8.
     pub(super) concurrency: Option<u64>,
     /// Longest time one layer may take. Default: 30m.
     #[schemars(schema_with = "schema::duration")]

@@ -345,14 +345,16 @@ fn the_schema_tells_the_defaults_that_hold() {
         ("RawEvents.lease", span(events.lease)),
         ("RawEvents.workers", events.workers.to_string()),
         ("RawLimits.entries", limits.entries.to_string()),
+        ("RawLimits.fact-bytes", size(limits.fact_bytes)),
         ("RawLimits.facts-per-rule", limits.facts_per_rule.to_string()),
+        ("RawLimits.listing-bytes", size(limits.listing_bytes)),
         ("RawLimits.path-bytes", limits.path_bytes.to_string()),
         ("RawLimits.ratio", limits.ratio.to_string()),
         ("RawLimits.ratio-from-bytes", size(limits.ratio_from_bytes)),
         ("RawLimits.text-bytes", size(limits.text_bytes)),
         ("RawLimits.unpacked-bytes", size(limits.unpacked_bytes)),
         ("RawRegistry.plain-http", "false".to_owned()),
-        ("RawScan.concurrency", "one per processor".to_owned()),
+        ("RawScan.concurrency", "four per processor, at least 8".to_owned()),
         ("RawScan.layer-timeout", span(scan.layer_timeout)),
     ];
     let told: Vec<_> = told.iter().map(|(key, told)| (key.as_str(), (*told).to_owned())).collect();

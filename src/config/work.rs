@@ -17,6 +17,10 @@ const MAX_SPAN: Duration = Duration::from_hours(7 * 24);
 /// Most things done at once that can be written: more would only exhaust descriptors.
 const MAX_AT_ONCE: u64 = 4096;
 
+/// Most layers read at once. Each takes two threads, and the runtime has 512 of that kind: were
+/// all taken by decompressors, none could scan what they wait to hand over.
+const MAX_SCANS: usize = 128;
+
 /// How layers are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
@@ -51,13 +55,16 @@ pub struct Events {
 }
 
 pub(super) fn scan(raw: RawScan, problems: &mut Problems) -> Scan {
-    let processors = || {
-        std::thread::available_parallelism()
-            .map_or(defaults::CONCURRENCY_FALLBACK, std::num::NonZero::get)
+    let usual = || {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        (processors * defaults::SCANS_PER_PROCESSOR).clamp(defaults::FEWEST_SCANS, MAX_SCANS)
     };
+    let concurrency = at_once("scan.concurrency", raw.concurrency, problems).unwrap_or_else(usual);
+    if concurrency > MAX_SCANS {
+        problems.add("scan.concurrency", format!("more than {MAX_SCANS}: `{concurrency}`"));
+    }
     Scan {
-        concurrency: at_once("scan.concurrency", raw.concurrency, problems)
-            .unwrap_or_else(processors),
+        concurrency: concurrency.min(MAX_SCANS),
         layer_timeout: span("scan.layer-timeout", raw.layer_timeout.as_ref(), problems)
             .unwrap_or(defaults::LAYER_TIMEOUT),
         limits: limits(&raw.limits.unwrap_or_default(), problems),
