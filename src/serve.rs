@@ -107,7 +107,7 @@ impl Server {
     pub async fn build(config: Config, config_path: Option<PathBuf>) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new());
         let store = parts::open_store(&config).await?;
-        let client = parts::registry_client(&config, &parts::hosts(&config), &observer(&metrics))?;
+        let client = parts::registry_client(&config, &observer(&metrics))?;
         let registry = Arc::new(LiveRegistry::new(client));
         let certificate = Arc::new(certificate(&config)?);
         let tls = tls::server_config(certificate.clone(), config.tls.client_ca.as_deref())?;
@@ -214,8 +214,7 @@ fn certificate(config: &Config) -> Result<Reloader, TlsError> {
 }
 
 fn self_signed(data_dir: &Path) -> Result<tls::SelfSigned, TlsError> {
-    let hosts = ["localhost", "127.0.0.1", "::1", "plimsoll", "plimsoll.plimsoll.svc"];
-    tls::self_signed(data_dir, &hosts.map(str::to_owned))
+    tls::self_signed(data_dir, &tls::DEFAULT_HOSTS.map(str::to_owned))
 }
 
 /// Renews a self-signed certificate in time; the reloader notices the new files.
@@ -277,8 +276,7 @@ fn take_over(
     registry: &LiveRegistry,
 ) -> Result<(), ServeError> {
     let config = changed?;
-    let hosts = parts::hosts(&config);
-    registry.replace(parts::registry_client(&config, &hosts, &observer(&app.metrics))?);
+    registry.replace(parts::registry_client(&config, &observer(&app.metrics))?);
     announce(&app.metrics, &config);
     let changed = app.live.load().config.changed_sections(&config);
     let waiting: Vec<&str> =

@@ -152,7 +152,16 @@ fn note<'a>(secrets: &mut Vec<Secret<'a>>, place: &Place<'a>, sighting: Sighting
         if !known.places.contains(&place.words) {
             known.places.push(place.words.clone());
         }
-    } else if secrets.len() < MAX_SECRETS {
+        return;
+    }
+    let is_weak = |known: &Secret<'_>| known.sighting.strength == Strength::Weak;
+    if secrets.len() >= MAX_SECRETS && sighting.strength == Strength::Strong {
+        // A hundred doubtful values must not hide a sure one.
+        if let Some(at) = secrets.iter().rposition(is_weak) {
+            secrets.remove(at);
+        }
+    }
+    if secrets.len() < MAX_SECRETS {
         secrets.push(Secret {
             sighting,
             places: vec![place.words.clone()],
@@ -312,6 +321,19 @@ mod tests {
         for pair in ["DB_PASSWORD=wintermute", "FERNET_KEY=qT9vLm4Zr1Xw8Kd2Pb"] {
             assert_eq!(Sample::of(&SecretConfig).env(&[pair]).level(), Some(Level::Warn), "{pair}");
         }
+    }
+
+    #[test]
+    fn doubtful_values_push_no_sure_one_out() {
+        let pairs: Vec<String> = (b'a'..=b'z')
+            .flat_map(|a| (b'a'..=b'f').map(move |b| (char::from(a), char::from(b))))
+            .map(|(a, b)| format!("K{a}{b}_PASSWORD=wintermute{a}{b}"))
+            .collect();
+        let mut pairs: Vec<&str> = pairs.iter().map(String::as_str).collect();
+        pairs.push("LAST_PASSWORD=hunter2secure");
+        let sample = Sample::of(&SecretConfig).env(&pairs);
+        assert!(sample.words().contains("LAST_PASSWORD"));
+        assert_eq!(sample.findings().len(), 100);
     }
 
     #[test]

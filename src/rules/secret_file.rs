@@ -16,7 +16,9 @@
 mod gates;
 mod named;
 mod places;
+mod unsearched;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use self::places::Place;
@@ -75,11 +77,18 @@ impl Rule for SecretFile {
         if wanted { Want::Whole } else { Want::Nothing }
     }
 
-    fn look(&self, entry: &Entry<'_>, content: &[u8], _limits: &Limits, facts: &mut Vec<Fact>) {
+    fn look(&self, entry: &Entry<'_>, content: &[u8], limits: &Limits, facts: &mut Vec<Fact>) {
         let narrow = text::narrow(content);
         let text = String::from_utf8_lossy(&narrow);
         let mut lines = text::Lines::of(text.as_bytes());
-        for sighting in sightings(entry, &text, content) {
+        let search = tokens::search(text.as_bytes(), MAX_PER_FILE);
+        if search.is_flooded {
+            facts.push(unsearched::flood(entry));
+        }
+        if is_source(entry) || named::named(entry.path).is_some() {
+            facts.extend(unsearched::rest(entry, limits));
+        }
+        for sighting in sightings(entry, &text, content, search.sightings) {
             facts.push(fact(entry, &sighting, lines.at(sighting.span.start)));
         }
     }
@@ -88,7 +97,8 @@ impl Rule for SecretFile {
         let mut secrets: BTreeMap<(usize, &str), Secret<'_>> = BTreeMap::new();
         for (layer, fact) in seen.facts(&META.id) {
             let Some(level) = level(fact) else { continue };
-            let fingerprint = fact.particular("fingerprint").unwrap_or_default();
+            // What was not searched has none, and is one find a layer.
+            let fingerprint = fact.particular("fingerprint").unwrap_or(&fact.kind);
             let secret = secrets.entry((layer.index, fingerprint)).or_insert(Secret {
                 layer,
                 fact,
@@ -101,18 +111,31 @@ impl Rule for SecretFile {
     }
 }
 
-/// The secrets of one file, in order, each value once.
-fn sightings(entry: &Entry<'_>, text: &str, content: &[u8]) -> Vec<Sighting> {
-    let mut found = tokens::find(text.as_bytes(), MAX_PER_FILE);
+/// The secrets of one file, in order, each value once. `found` are its tokens.
+fn sightings(
+    entry: &Entry<'_>,
+    text: &str,
+    content: &[u8],
+    mut found: Vec<Sighting>,
+) -> Vec<Sighting> {
     if let Some(named) = named::named(entry.path) {
         found.extend(gates::gate(named, text, content));
     } else if is_source(entry) && text.len() <= MAX_SOURCE_BYTES {
         found.extend(doubtful(text));
     }
-    // Strong ones first, so that they are the ones that stay of two at one place.
-    found.sort_by_key(|sighting| (sighting.span.start, std::cmp::Reverse(sighting.strength)));
-    found.dedup_by(|next, kept| next.span.start < kept.span.end);
+    found.sort_by_key(|sighting| (sighting.span.start, Reverse(sighting.strength)));
+    // Of two at one place the strong one stays.
+    found.dedup_by(|next, kept| {
+        let overlaps = next.span.start < kept.span.end;
+        if overlaps && next.strength > kept.strength {
+            std::mem::swap(next, kept);
+        }
+        overlaps
+    });
+    // Nor may a hundred doubtful ones push a sure one out.
+    found.sort_by_key(|sighting| (Reverse(sighting.strength), sighting.span.start));
     found.truncate(MAX_PER_FILE);
+    found.sort_by_key(|sighting| sighting.span.start);
     found
 }
 
@@ -192,6 +215,10 @@ impl<'a> Secret<'a> {
 
     fn finding(&self, seen: &Seen<'_>) -> Finding {
         let fact = self.fact;
+        if let Some((message, fix)) = unsearched::words(fact) {
+            let finding = Finding::new(ID, self.level, message, fix).in_layer(self.layer);
+            return finding.at_path(&fact.path, fact.size);
+        }
         let what = fact.particular("what").unwrap_or("a secret");
         let length = fact.particular("length").unwrap_or("?");
         let fingerprint = fact.particular("fingerprint").unwrap_or("?");

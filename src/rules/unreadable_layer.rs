@@ -13,7 +13,7 @@
 
 use super::{Meta, Rule, Seen, Settings};
 use crate::model::image::Layer;
-use crate::model::{Descriptor, Fact, Finding, Level, RuleId};
+use crate::model::{Descriptor, Fact, Finding, LayerFacts, Level, RuleId};
 
 /// The rule.
 pub struct UnreadableLayer;
@@ -210,9 +210,22 @@ impl Rule for UnreadableLayer {
             let message = format!("layer {} {message}", layer.index);
             Some(Finding::new(ID, Level::Deny, message, fix).in_layer(layer))
         });
+        let missized = seen.layers().filter_map(|(layer, facts)| missized(layer, facts?));
         let met = seen.facts(&META.id).map(|(layer, fact)| met(layer, fact));
-        defects.chain(described).chain(met).collect()
+        defects.chain(described).chain(missized).chain(met).collect()
     }
+}
+
+/// A layer whose size the manifest misstates: `image-size` believes it, and a layer known from
+/// another image is not read again.
+fn missized(layer: Layer<'_>, facts: &LayerFacts) -> Option<Finding> {
+    let (said, is) = (layer.descriptor.size, facts.compressed_bytes);
+    if !facts.whole || said == is {
+        return None;
+    }
+    let defect = Defect::SizeMismatch;
+    let message = format!("layer {} {}: {is} bytes, not {said}", layer.index, defect.words());
+    Some(Finding::new(ID, defect.level(), message, defect.fix()).in_layer(layer))
 }
 
 /// A finding from a fact. A word of a newer version is denied like any other defect.
@@ -273,7 +286,7 @@ fn is_tar(media_type: &str) -> bool {
 mod tests {
     use super::super::testing::Sample;
     use super::*;
-    use crate::model::{Digest, LayerFacts};
+    use crate::model::Digest;
 
     fn with_type(media_type: &str) -> Sample {
         let mut sample = Sample::of(&UnreadableLayer).unread("COPY x", 10);
@@ -325,6 +338,24 @@ mod tests {
         let mut defects = with_type("");
         defects.image.defects.push("configuration is no JSON".into());
         assert_eq!(defects.level(), Some(Level::Deny));
+    }
+
+    #[test]
+    fn a_known_layer_behind_a_false_size_is_refused() {
+        for (size, expected) in [(9, Some(Level::Deny)), (10, None), (11, Some(Level::Deny))] {
+            let mut sample = with_type("");
+            let mut facts = LayerFacts::empty(Digest::of(b"l"), size);
+            sample.facts[0] = Some(facts.clone());
+            assert_eq!(sample.level(), None, "not read to its end");
+            facts.whole = true;
+            sample.facts[0] = Some(facts);
+            assert_eq!(sample.level(), expected, "{size}");
+            if expected.is_some() {
+                let message = &sample.findings()[0].message;
+                let end = format!("{size} bytes, not 10");
+                assert!(message.ends_with(&end), "{message}");
+            }
+        }
     }
 
     #[test]

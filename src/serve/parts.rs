@@ -49,7 +49,7 @@ impl Registry for LiveRegistry {
 }
 
 /// The configured registries as the client wants them.
-pub fn hosts(config: &Config) -> Vec<HostConfig> {
+fn hosts(config: &Config) -> Vec<HostConfig> {
     let host = |registry: &config::Registry| HostConfig {
         host: registry.host.clone(),
         plain_http: registry.plain_http,
@@ -59,13 +59,13 @@ pub fn hosts(config: &Config) -> Vec<HostConfig> {
     config.registries.iter().map(host).collect()
 }
 
-/// A client for `hosts` under the configuration's rule for others.
+/// A client for the configured registries, under the configuration's rule for others.
 pub fn registry_client(
     config: &Config,
-    hosts: &[HostConfig],
     observer: &Arc<dyn FetchObserver>,
 ) -> Result<RegistryClient, ClientError> {
-    RegistryClient::new(hosts, config.unlisted, &Timeouts::default(), &Retry::default(), observer)
+    let hosts = hosts(config);
+    RegistryClient::new(&hosts, config.unlisted, &Timeouts::default(), &Retry::default(), observer)
 }
 
 /// Opens the configured store. What a dead process had claimed is freed: a SQLite file has only

@@ -41,7 +41,12 @@ async fn a_layer_that_cannot_be_had_in_one_repository_is_had_in_the_other() {
     let shared = LayerBuilder::new("COPY app/ /app # buildkit").file("app/main.py", "print()");
     let image = ImageBuilder::new().layer(&shared).build();
     publish(&registry, "ml/bad", "1", &image);
-    publish(&registry, "ml/good", "1", &ImageBuilder::new().layer(&shared).label("a", "b").build());
+    publish(
+        &registry,
+        "ml/good",
+        "1",
+        &ImageBuilder::new().layer(&shared).env("MODE", "good").build(),
+    );
     let layer = image.layers()[0].digest.to_string();
     let path = format!("/ml/bad/blobs/{layer}");
     let held = registry.hold(&path);

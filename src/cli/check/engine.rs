@@ -45,7 +45,7 @@ impl Engine {
         let metrics = Arc::new(Metrics::new());
         let store = open_cache(check.no_cache).await;
         let observer: Arc<dyn FetchObserver> = Arc::new(Unobserved);
-        let client = parts::registry_client(&config, &parts::hosts(&config), &observer)?;
+        let client = parts::registry_client(&config, &observer)?;
         let policy = Arc::new(config.policy.clone());
         let progress = Arc::clone(progress);
         let remote = Self::inspector(&config, Arc::new(client), &store, &metrics, &progress);

@@ -141,3 +141,55 @@ fn lines_are_counted() {
     let facts = &sample.facts[0].as_ref().unwrap().facts;
     assert_eq!(facts.iter().map(|fact| fact.line).collect::<Vec<_>>(), [Some(3), Some(4)]);
 }
+
+#[test]
+fn a_flood_of_tokens_is_refused_and_hides_nothing() {
+    let key = pem("RSA PRIVATE KEY", 1600);
+    let flood = "hf_ ".repeat(200_001);
+    let sample = one("app/notes.txt", flood.clone() + &key);
+    let words = sample.words();
+    assert_eq!(sample.findings().len(), 2);
+    assert!(words.contains("holds a private key"), "{words}");
+    insta::assert_snapshot!(one("app/notes.txt", flood).words(), @r"
+    deny: `app/notes.txt` holds more texts like tokens than are searched, which hides a real one
+      fix: leave generated token lists out of the image (`.dockerignore`)
+    ");
+    let vocabulary = "task-antelope \"disk-1\" ".repeat(200_001);
+    assert_eq!(one("app/vocabulary.json", vocabulary).words(), "");
+}
+
+#[test]
+fn doubtful_secrets_push_no_sure_one_out() {
+    let weak: String = (0..150).map(|n| format!("K{n}_PASSWORD=wintermute\n")).collect();
+    let sample = one("app/.env", weak.clone() + "DB_PASSWORD=hunter2secure\n");
+    assert_eq!(sample.level(), Some(Level::Deny));
+    let weak = format!("hf_{}\n", noise(37, BASE62)).repeat(150) + &weak;
+    let sample = one("app/x.txt", weak + &pem("EC PRIVATE KEY", 164));
+    assert_eq!(sample.level(), Some(Level::Deny));
+}
+
+#[test]
+fn a_secret_behind_what_is_searched_is_a_warning() {
+    use super::super::testing::sized;
+    const TEXT: u64 = 8 << 20;
+    let table = [
+        ("app/run.sh", TEXT, None),
+        ("app/run.sh", TEXT + 1, Some(Level::Warn)),
+        ("app/.env", TEXT + 1, Some(Level::Warn)),
+        ("app/data.json", TEXT + 1, None),
+        ("app/data.csv", TEXT + 1, None),
+        ("app/static/main.js.map", TEXT + 1, None),
+        ("usr/lib/python3/dist-packages/x/tables.py", TEXT + 1, None),
+    ];
+    for (path, size, expected) in table {
+        assert_eq!(one_of(sized(path, "x = 1\n", size)).level(), expected, "{path} {size}");
+    }
+    insta::assert_snapshot!(one_of(sized("app/run.sh", "x", TEXT + 1)).words(), @r"
+    warn: `app/run.sh` is too long to be searched for secrets beyond its first 8.0 MiB
+      fix: split the file, or leave it out of the image (`.dockerignore`)
+    ");
+}
+
+fn one_of(file: super::super::testing::File) -> Sample {
+    Sample::of(&SecretFile).layer("COPY . . # buildkit", &[file])
+}

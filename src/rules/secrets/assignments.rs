@@ -8,7 +8,7 @@ use regex::Regex;
 
 use super::names::{self, NameClass};
 use super::placeholders::{distinct, is_placeholder};
-use super::{Sighting, Strength, text};
+use super::{Sighting, Strength, text, tokens};
 
 /// Most pairs looked at in one line: generated files have everything on one.
 const MAX_PAIRS: usize = 20_000;
@@ -105,10 +105,8 @@ static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 
 /// Secrets among the pairs of a configuration file.
 pub fn find(text: &str, most: usize) -> Vec<Sighting> {
-    text::lines_with(text, &WORDS)
-        .flat_map(|(start, line)| pairs(&PAIR, start, line))
-        .take(most)
-        .collect()
+    let found = text::lines_with(text, &WORDS).flat_map(|(start, line)| pairs(&PAIR, start, line));
+    tokens::strongest(found, most)
 }
 
 /// Secrets among the quoted literals of source code and of JSON on one line.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::names::{self, NameClass};
 use super::text::cut;
-use super::{MAX_INSTRUCTION_BYTES, Sighting, assignments};
+use super::{MAX_INSTRUCTION_BYTES, Sighting, assignments, tokens};
 
 /// Most words looked at in one text.
 const MAX_WORDS: usize = 50_000;
@@ -37,16 +37,13 @@ pub fn find(text: &str, most: usize) -> Vec<Sighting> {
     let words = words(cut(text, MAX_INSTRUCTION_BYTES));
     let mut values = pairs(&words);
     values.extend(options(&words));
-    values
-        .into_iter()
-        .filter_map(|value| {
-            let literal = text.get(value.span.clone())?;
-            let strength = assignments::weigh(&value.name, literal)?;
-            let start = value.span.start;
-            Some(Sighting::named(&value.name, start, literal.as_bytes(), strength))
-        })
-        .take(most)
-        .collect()
+    let found = values.into_iter().filter_map(|value| {
+        let literal = text.get(value.span.clone())?;
+        let strength = assignments::weigh(&value.name, literal)?;
+        let start = value.span.start;
+        Some(Sighting::named(&value.name, start, literal.as_bytes(), strength))
+    });
+    tokens::strongest(found, most)
 }
 
 /// One word of shell text, quotes included.

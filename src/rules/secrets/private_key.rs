@@ -2,17 +2,23 @@
 //! has a body. Encrypted keys are reported as weak: the passphrase often lies next to them, but
 //! the file alone opens nothing.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::placeholders::distinct;
 use super::{Sighting, Strength};
 
-/// Literal ends of the header lines, searched for in the common pass.
-pub const MARKERS: &[&str] = &["PRIVATE KEY-----", "PRIVATE KEY BLOCK-----", "Private-Lines: "];
+/// Literal ends of the header lines.
+const MARKERS: &[&str] = &["PRIVATE KEY-----", "PRIVATE KEY BLOCK-----", "Private-Lines: "];
 
 /// Kind and title of a private key.
 pub const KIND: (&str, &str) = ("private-key", "a private key");
 /// Kind and title of one under a passphrase.
 pub const ENCRYPTED: (&str, &str) = ("encrypted-private-key", "a passphrase-protected private key");
 
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
 /// Longest header in front of a marker, with the label.
 const HEADER_BYTES: usize = 64;
 /// Longest body looked at; an RSA key of 16384 bits has 13 kB.
@@ -24,30 +30,45 @@ const MIN_RUN: usize = 16;
 /// A body of fewer different characters is dots or `x`.
 const MIN_DISTINCT: usize = 20;
 
-/// The private key whose header's marker stands at `marker`.
-pub fn at(text: &[u8], marker: usize) -> Option<Sighting> {
+#[expect(clippy::expect_used, reason = "constant words, compiled by the tests")]
+static SEARCH: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(MARKERS).expect("MARKERS compile"));
+
+/// The private keys in a text, in order. No look goes beyond the next header or the last marker,
+/// so that a text full of them costs one pass.
+pub fn find(text: &[u8]) -> impl Iterator<Item = Sighting> {
+    let mut last = 0;
+    SEARCH.find_iter(text).filter_map(move |hit| {
+        let floor = std::mem::replace(&mut last, hit.end());
+        at(text, hit.start(), floor)
+    })
+}
+
+/// The private key whose header's marker stands at `marker`; the marker before ends at `floor`.
+fn at(text: &[u8], marker: usize, floor: usize) -> Option<Sighting> {
     let behind = text.get(marker..)?;
     if behind.starts_with(b"Private-Lines") {
-        return putty(text, marker);
+        return putty(text, marker, floor);
     }
     let before = text.get(marker.saturating_sub(HEADER_BYTES)..marker)?;
-    let begin = rfind(before, b"-----BEGIN ")?;
+    let begin = rfind(before, BEGIN)?;
     let label = before.get(begin..)?;
     let window = behind.get(..BODY_BYTES).unwrap_or(behind);
-    let from = find(window, b"KEY")?.saturating_add(8);
+    let from = position(window, b"KEY")?.saturating_add(8);
     let rest = window.get(from..)?;
-    let body = rest.get(..find(rest, b"-----END ")?)?;
+    let end = rest.windows(END.len()).position(|ahead| ahead == END || BEGIN.starts_with(ahead))?;
+    let body = rest.get(..end).filter(|_| rest.get(end..).is_some_and(|at| at.starts_with(END)))?;
     let start = marker.checked_sub(before.len().checked_sub(begin)?)?;
     sighting(body, start, is_encrypted(label, body))
 }
 
 /// `PuTTY`'s `.ppk`: the header lines say whether a passphrase protects the lines behind.
-fn putty(text: &[u8], marker: usize) -> Option<Sighting> {
-    let before = text.get(marker.saturating_sub(BODY_BYTES)..marker)?;
-    find(before, b"PuTTY-User-Key-File-")?;
+fn putty(text: &[u8], marker: usize, floor: usize) -> Option<Sighting> {
+    let before = text.get(marker.saturating_sub(BODY_BYTES).max(floor)..marker)?;
+    position(before, b"PuTTY-User-Key-File-")?;
     let behind = text.get(marker..)?;
     let body = behind.get(..2048).unwrap_or(behind);
-    sighting(body, marker, find(before, b"Encryption: none").is_none())
+    sighting(body, marker, position(before, b"Encryption: none").is_none())
 }
 
 fn sighting(body: &[u8], start: usize, encrypted: bool) -> Option<Sighting> {
@@ -79,12 +100,12 @@ fn is_encrypted(label: &[u8], body: &[u8]) -> bool {
     // "openssh-key-v1\0", then the cipher's name: base64 of "none" or of another.
     const OPENSSH: &[u8] = b"b3BlbnNzaC1rZXktdjEAAAAA";
     const OPENSSH_PLAIN: &[u8] = b"b3BlbnNzaC1rZXktdjEAAAAABG5vbmU";
-    find(label, b"ENCRYPTED").is_some()
-        || find(body, b"Proc-Type: 4,ENCRYPTED").is_some()
-        || (find(body, OPENSSH).is_some() && find(body, OPENSSH_PLAIN).is_none())
+    position(label, b"ENCRYPTED").is_some()
+        || position(body, b"Proc-Type: 4,ENCRYPTED").is_some()
+        || (position(body, OPENSSH).is_some() && position(body, OPENSSH_PLAIN).is_none())
 }
 
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
 }
 

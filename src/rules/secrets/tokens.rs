@@ -1,6 +1,8 @@
 //! The search: one Aho-Corasick pass over a text for the keywords of all formats, then each
-//! format's expression at the hits only. A gigabyte without keywords costs one pass.
+//! format's expression at the hits only. A gigabyte without keywords costs one pass. Private keys
+//! are looked for in a pass of their own, which no flood of tokens ends.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
@@ -8,19 +10,20 @@ use regex::bytes::Regex;
 
 use super::patterns::{PATTERNS, Pattern, Place};
 use super::placeholders::{is_example_token, is_published};
-use super::{Sighting, private_key};
+use super::{Sighting, Strength, private_key};
 
 /// Most bytes of text a token may take, with what stands behind it.
 const WINDOW_BYTES: usize = 2400;
 /// How far before a keyword its token may begin.
 const BEHIND_BYTES: usize = 160;
-/// Most keyword hits tried in one text. Prose full of `hf_` must not cost minutes.
-const MAX_HITS: usize = 200_000;
+/// Most expressions tried in one text, at keywords where a word begins. Prose full of `hf_` must
+/// not cost minutes.
+const MAX_TRIES: usize = 200_000;
 
 struct Engine {
     keywords: AhoCorasick,
-    /// Whose keyword it is; `None` is the marker of a private key.
-    owners: Vec<Option<usize>>,
+    /// Whose keyword it is.
+    owners: Vec<usize>,
     regexes: Vec<Regex>,
 }
 
@@ -29,9 +32,8 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     let tokens = PATTERNS
         .iter()
         .enumerate()
-        .flat_map(|(owner, pattern)| pattern.keywords.iter().map(move |word| (*word, Some(owner))));
-    let markers = private_key::MARKERS.iter().map(|marker| (*marker, None));
-    let (words, owners): (Vec<_>, Vec<_>) = tokens.chain(markers).unzip();
+        .flat_map(|(owner, pattern)| pattern.keywords.iter().map(move |word| (*word, owner)));
+    let (words, owners): (Vec<_>, Vec<_>) = tokens.unzip();
     let regexes = PATTERNS
         .iter()
         .map(|pattern| Regex::new(&format!("^(?-u:{})", pattern.regex)).expect(pattern.kind))
@@ -39,31 +41,70 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     Engine { keywords: AhoCorasick::new(words).expect("keywords compile"), owners, regexes }
 });
 
-/// Tokens and private keys in a text, in order, at most `most`.
+/// What a search found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Tokens and private keys, in order.
+    pub sightings: Vec<Sighting>,
+    /// Whether so much of the text looks like tokens that the search for them was given up. A
+    /// flood of that kind can only serve to hide one behind it.
+    pub is_flooded: bool,
+}
+
+/// Tokens and private keys in a text, in order, at most `most` of each strength.
 pub fn find(text: &[u8], most: usize) -> Vec<Sighting> {
+    search(text, most).sightings
+}
+
+/// The same, with word of a flood. Private keys are found behind one.
+pub fn search(text: &[u8], most: usize) -> Found {
     let engine = &*ENGINE;
-    let mut found: Vec<Sighting> = Vec::new();
-    for hit in engine.keywords.find_overlapping_iter(text).take(MAX_HITS) {
-        let owner = engine.owners.get(hit.pattern().as_usize()).copied().flatten();
-        let sighting = match owner {
-            Some(owner) => engine.token_at(owner, text, hit.start()),
-            None => private_key::at(text, hit.start()),
-        };
-        let Some(sighting) = sighting else { continue };
-        if found.iter().rev().take(4).any(|known| known.span == sighting.span) {
-            continue;
-        }
-        found.push(sighting);
-        if found.len() >= most {
-            break;
-        }
-    }
-    found.sort_by_key(|sighting| sighting.span.start);
+    let mut found = engine.tokens(text, most);
+    found.sightings.extend(private_key::find(text).take(most));
+    found.sightings.sort_by_key(|sighting| sighting.span.start);
     found
 }
 
+/// At most `most` sightings of each strength, so that no number of doubtful ones hides a sure one.
+pub fn strongest(sightings: impl Iterator<Item = Sighting>, most: usize) -> Vec<Sighting> {
+    let (mut weak, mut strong) = (0_usize, 0_usize);
+    sightings
+        .filter(|sighting| {
+            let count = if sighting.strength == Strength::Strong { &mut strong } else { &mut weak };
+            *count = count.saturating_add(1);
+            *count <= most
+        })
+        .collect()
+}
+
 impl Engine {
-    fn token_at(&self, owner: usize, text: &[u8], hit: usize) -> Option<Sighting> {
+    fn tokens(&self, text: &[u8], most: usize) -> Found {
+        let mut is_flooded = false;
+        let mut last: Vec<Range<usize>> = Vec::new();
+        let sightings = self
+            .keywords
+            .find_overlapping_iter(text)
+            .filter_map(|hit| {
+                let owner = *self.owners.get(hit.pattern().as_usize())?;
+                Some((owner, Self::start(owner, text, hit.start())?))
+            })
+            .enumerate()
+            .take_while(|(tries, _)| {
+                is_flooded = *tries >= MAX_TRIES;
+                !is_flooded
+            })
+            .filter_map(|(_, (owner, start))| self.token_at(owner, text, start))
+            .filter(|sighting| {
+                let is_new = !last.iter().rev().take(4).any(|known| *known == sighting.span);
+                last.push(sighting.span.clone());
+                is_new
+            });
+        let sightings = strongest(sightings, most);
+        Found { sightings, is_flooded }
+    }
+
+    /// Where the token of a keyword at `hit` begins, unless that is in the middle of a word.
+    fn start(owner: usize, text: &[u8], hit: usize) -> Option<usize> {
         let pattern: &Pattern = PATTERNS.get(owner)?;
         let start = match pattern.place {
             Place::Start => hit,
@@ -73,9 +114,11 @@ impl Engine {
         // `uthorization` is a keyword without its first letter, to serve both cases of it.
         let bounded =
             pattern.kind == "authorization-header" || before.is_none_or(|byte| !is_word(*byte));
-        if !bounded {
-            return None;
-        }
+        bounded.then_some(start)
+    }
+
+    fn token_at(&self, owner: usize, text: &[u8], start: usize) -> Option<Sighting> {
+        let pattern: &Pattern = PATTERNS.get(owner)?;
         let rest = text.get(start..)?;
         let window = rest.get(..WINDOW_BYTES).unwrap_or(rest);
         let captures = self.regexes.get(owner)?.captures(window)?;
@@ -113,7 +156,7 @@ fn is_token(byte: u8) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::rules::secrets::{Strength, checksum};
+    use crate::rules::secrets::checksum;
 
     /// Letters and digits that look random and are the same in every run. Made here, because a
     /// token written out would make other scanners refuse this file.
@@ -218,6 +261,29 @@ pub(crate) mod tests {
         let id = noise(34, LETTERS);
         assert_eq!(kinds(&format!("prefix_hf_{id}")), [], "not at a boundary");
         assert_eq!(kinds(&format!("hf_{id}AAAAAAAAAAAA")), [], "too long");
+    }
+
+    #[test]
+    fn a_flood_of_keywords_hides_no_private_key() {
+        let key = private_key::tests::pem("RSA PRIVATE KEY", 1600);
+        for (words, flooded) in [(MAX_TRIES - 1, false), (MAX_TRIES, false), (MAX_TRIES + 1, true)]
+        {
+            let found = search(("hf_ ".repeat(words) + "\n" + &key).as_bytes(), 100);
+            assert_eq!(found.is_flooded, flooded, "{words}");
+            let kinds: Vec<_> = found.sightings.iter().map(|found| found.kind).collect();
+            assert_eq!(kinds, ["private-key"], "{words}");
+        }
+        // In the middle of words they cost nothing.
+        assert!(!search("task-".repeat(MAX_TRIES + 1).as_bytes(), 1).is_flooded);
+    }
+
+    #[test]
+    fn weak_tokens_hide_no_strong_one() {
+        let weak = format!("hf_{}\n", noise(37, BASE62)).repeat(101);
+        let strong = format!("hf_{}\n", noise(34, LETTERS));
+        let found = find((weak + &strong).as_bytes(), 100);
+        assert_eq!(found.iter().filter(|found| found.strength == Strength::Strong).count(), 1);
+        assert_eq!(found.len(), 101);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use aho_corasick::AhoCorasick;
 use regex::{Captures, Regex};
 
 use super::placeholders::{distinct, is_placeholder};
-use super::{Sighting, Strength, text};
+use super::{Sighting, Strength, text, tokens};
 
 /// Kind and title of a password in a URL.
 pub const KIND: (&str, &str) = ("url-password", "a password inside a URL");
@@ -25,14 +25,13 @@ static URL: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Passwords and tokens in the URLs of a text, at most `most`.
 pub fn find(text: &str, most: usize) -> Vec<Sighting> {
-    text::lines_with(text, &MARK)
+    let found = text::lines_with(text, &MARK)
         .filter(|(_, line)| line.contains('@'))
         .flat_map(|(start, line)| {
             URL.captures_iter(line).take(MAX_URLS).map(move |url| (start, url))
         })
-        .filter_map(|(start, url)| sighting(start, &url))
-        .take(most)
-        .collect()
+        .filter_map(|(start, url)| sighting(start, &url));
+    tokens::strongest(found, most)
 }
 
 fn sighting(start: usize, url: &Captures<'_>) -> Option<Sighting> {
