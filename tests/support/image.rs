@@ -2,6 +2,7 @@
 //! configuration with history, a manifest, an index; written as an OCI layout that skopeo reads,
 //! or handed to the in-process registry.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -131,6 +132,7 @@ impl Layer {
 pub struct ImageBuilder {
     architecture: String,
     env: Vec<String>,
+    labels: BTreeMap<String, String>,
     steps: Vec<(String, Option<Layer>)>,
 }
 
@@ -139,6 +141,7 @@ impl Default for ImageBuilder {
         Self {
             architecture: "amd64".into(),
             env: vec!["PATH=/usr/local/bin:/usr/bin:/bin".into()],
+            labels: BTreeMap::new(),
             steps: Vec::new(),
         }
     }
@@ -162,6 +165,13 @@ impl ImageBuilder {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push(format!("{name}={value}"));
         self.steps.push((format!("ENV {name}={value}"), None));
+        self
+    }
+
+    /// Sets a label.
+    #[must_use]
+    pub fn label(mut self, name: &str, value: &str) -> Self {
+        self.labels.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -209,7 +219,7 @@ impl ImageBuilder {
             .collect();
         let config = json!({
             "os": "linux", "architecture": self.architecture,
-            "config": {"Env": self.env, "Cmd": ["python3"]},
+            "config": {"Env": self.env, "Labels": self.labels, "Cmd": ["python3"]},
             "rootfs": {"type": "layers",
                 "diff_ids": layers.iter().map(|layer| &layer.diff_id).collect::<Vec<_>>()},
             "history": history,

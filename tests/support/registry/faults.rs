@@ -15,7 +15,7 @@ pub enum Fault {
     Answer(u16, &'static str, String, String),
     /// Never answers.
     Hang,
-    /// Answers as it should, but not before this is cancelled.
+    /// Does nothing before this is cancelled; then what the next fault says, or as it should.
     Until(CancellationToken),
     /// Announces the whole body and breaks the connection after so many bytes of it.
     CutAfter(u64),
@@ -45,6 +45,13 @@ pub enum Fault {
     ClaimDigest(String),
 }
 
+impl Fault {
+    /// Whether it holds nothing back any more.
+    fn is_over(&self) -> bool {
+        matches!(self, Self::Until(released) if released.is_cancelled())
+    }
+}
+
 /// What is asked of clients.
 #[derive(Debug, Clone)]
 pub enum Auth {
@@ -72,10 +79,9 @@ impl Faults {
 
     /// The fault for a request, used up once.
     pub(super) fn take(&mut self, path: &str) -> Option<Fault> {
-        let (_, fault, times) = self
-            .0
-            .iter_mut()
-            .find(|(part, _, times)| *times > 0 && path.contains(part.as_str()))?;
+        let (_, fault, times) = self.0.iter_mut().find(|(part, fault, times)| {
+            *times > 0 && path.contains(part.as_str()) && !fault.is_over()
+        })?;
         *times = times.saturating_sub(u32::from(*times != u32::MAX));
         Some(fault.clone())
     }

@@ -71,13 +71,14 @@ where
 
 async fn answer(Shared(state): Shared<SharedState>, request: Request) -> Response {
     let seen = see(request).await;
-    let fault = {
+    let mut fault = {
         let mut state = state.lock().unwrap();
         state.requests.push(seen.clone());
         state.faults.take(&seen.path)
     };
-    if let Some(Fault::Until(released)) = &fault {
+    while let Some(Fault::Until(released)) = &fault {
         released.cancelled().await;
+        fault = state.lock().unwrap().faults.take(&seen.path);
     }
     match fault {
         Some(Fault::Hang) => future::pending().await,

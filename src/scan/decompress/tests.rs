@@ -1,0 +1,132 @@
+//! Tests of decompression: every format by its magic, members and frames in a row, what is cut.
+
+use std::io::Write;
+
+use flate2::write::GzEncoder;
+
+use super::*;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 1).unwrap()
+}
+
+fn decode_with(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Failure> {
+    let mut plain = Vec::new();
+    Decoder::new(bytes, limits)?.read_to_end(&mut plain)?;
+    Ok(plain)
+}
+
+fn decode(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+    decode_with(bytes, &Limits::default())
+}
+
+fn defect(result: Result<Vec<u8>, Failure>) -> Defect {
+    match result {
+        Err(Failure::Content(content)) => content.defect,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn reads_every_format_by_magic() {
+    let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &zstd(b"ab")].concat();
+    let table: [(Vec<u8>, &[u8]); 9] = [
+        (gzip(b"hello"), b"hello"),
+        ([gzip(b"he"), gzip(b""), gzip(b"llo")].concat(), b"hello"),
+        ([gzip(b"hello"), vec![0; 70_000]].concat(), b"hello"),
+        (zstd(b"hello"), b"hello"),
+        ([zstd(b"he"), zstd(b"llo")].concat(), b"hello"),
+        (skippable, b"ab"),
+        (b"plain text".to_vec(), b"plain text"),
+        (b"x".to_vec(), b"x"),
+        (Vec::new(), b""),
+    ];
+    for (stored, plain) in table {
+        assert_eq!(decode(&stored).unwrap(), plain, "{stored:?}");
+    }
+}
+
+#[test]
+fn names_what_is_wrong() {
+    let whole = gzip(&[7; 5000]);
+    let (cut, _) = whole.split_at(whole.len() - 9);
+    assert_eq!(defect(decode(cut)), Defect::Truncated);
+    assert_eq!(defect(decode(&[gzip(b"x"), b"junk".to_vec()].concat())), Defect::TrailingData);
+    let hidden_member = [gzip(b"x"), vec![0; 9], gzip(b"hidden")].concat();
+    assert_eq!(defect(decode(&hidden_member)), Defect::TrailingData);
+    let mut wrong_sum = whole.clone();
+    let at = wrong_sum.len() - 6;
+    wrong_sum[at] ^= 1;
+    assert_eq!(defect(decode(&wrong_sum)), Defect::DecompressionFailed);
+    let frame = zstd(&[7; 5000]);
+    assert_eq!(defect(decode(&frame[..frame.len() - 2])), Defect::Truncated);
+    assert_eq!(
+        defect(decode(&[zstd(b"x"), b"junk".to_vec()].concat())),
+        Defect::DecompressionFailed
+    );
+}
+
+#[test]
+fn caps_are_exact() {
+    let stored = gzip(&vec![0; 100_000]);
+    let limits = |bytes| Limits { unpacked_bytes: bytes, ..Limits::default() };
+    assert!(decode_with(&stored, &limits(100_001)).is_ok());
+    assert!(decode_with(&stored, &limits(100_000)).is_ok());
+    assert_eq!(defect(decode_with(&stored, &limits(99_999))), Defect::TooManyBytes);
+
+    let ratio = u64::try_from(100_000 / stored.len()).unwrap();
+    let limits = |ratio| Limits { ratio_from_bytes: 99_999, ratio, ..Limits::default() };
+    assert!(decode_with(&stored, &limits(ratio)).is_ok());
+    assert_eq!(defect(decode_with(&stored, &limits(ratio - 1))), Defect::BombRatio);
+    let later = Limits { ratio_from_bytes: 100_000, ratio: 1, ..Limits::default() };
+    assert!(decode_with(&stored, &later).is_ok());
+}
+
+#[test]
+fn a_zstd_window_cannot_take_all_memory() {
+    // Magic number, no flags, the window's logarithm less 10, then one empty last block.
+    let frame = |log: u8| vec![0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, 1, 0, 0];
+    assert_eq!(decode(&frame(25)).unwrap(), b"");
+    assert_eq!(decode(&frame(26)).unwrap(), b"");
+    for log in [27, 31, 41] {
+        let Err(Failure::Content(found)) = decode(&frame(log)) else { panic!("{log}") };
+        assert_eq!(found.defect, Defect::DecompressionFailed);
+        assert_eq!(
+            found.detail,
+            "zstd window larger than 64.0 MiB (hint: compress without `--long`)"
+        );
+    }
+}
+
+#[test]
+fn a_failing_source_is_not_the_images_fault() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other(SourceFailure("connection lost".into())))
+        }
+    }
+    for start in [gzip(&[7; 5000]), zstd(&[7; 5000]), b"plain".to_vec()] {
+        let source = Cursor::new(start[..start.len() - 3].to_vec()).chain(Broken);
+        let error = Decoder::new(source, &Limits::default())
+            .and_then(|mut decoder| decoder.read_to_end(&mut Vec::new()))
+            .unwrap_err();
+        assert!(matches!(Failure::from(error), Failure::Source(_)));
+    }
+}
+
+#[test]
+fn the_source_can_be_drained_after_an_error() {
+    let stored = [gzip(b"x"), b"junk and more".to_vec()].concat();
+    let mut decoder = Decoder::new(&stored[..], &Limits::default()).unwrap();
+    decoder.read_to_end(&mut Vec::new()).unwrap_err();
+    let mut rest = Vec::new();
+    decoder.into_source().unwrap().read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, b"junk and more");
+}
