@@ -55,6 +55,9 @@ pub struct History {
     /// Builder's remark; buildah writes `FROM <image>` here.
     #[serde(default, deserialize_with = "null_as_default")]
     pub comment: String,
+    /// Who made it, as the builder was told.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub author: String,
     /// Whether the step made no layer.
     #[serde(default, deserialize_with = "null_as_default")]
     pub empty_layer: bool,
@@ -75,6 +78,24 @@ pub struct ImageConfig {
     pub working_dir: String,
     /// User the process runs as.
     pub user: String,
+    /// Command of the health check, with Docker's `CMD` or `CMD-SHELL` in front.
+    #[serde(default)]
+    pub healthcheck: Vec<String>,
+    /// Instructions for images built on this one.
+    #[serde(default)]
+    pub on_build: Vec<String>,
+    /// Shell of the build's instructions.
+    #[serde(default)]
+    pub shell: Vec<String>,
+    /// Who made the image.
+    #[serde(default)]
+    pub author: String,
+    /// `NAME=value` pairs, and labels as such, of the container the classic builder used last.
+    #[serde(default)]
+    pub build_env: Vec<String>,
+    /// Commands of that container.
+    #[serde(default)]
+    pub build_cmd: Vec<String>,
     /// The build's steps, first to last.
     pub history: Vec<History>,
     /// Digests of the uncompressed layers, base first. As written, unverified.
@@ -87,6 +108,10 @@ pub struct ImageConfig {
 struct RawConfig {
     #[serde(default, deserialize_with = "null_as_default")]
     config: RawRuntime,
+    #[serde(default)]
+    container_config: Value,
+    #[serde(default, deserialize_with = "null_as_default")]
+    author: String,
     #[serde(default, deserialize_with = "null_as_default")]
     history: Vec<History>,
     #[serde(default, deserialize_with = "null_as_default")]
@@ -110,6 +135,36 @@ struct RawRuntime {
     working_dir: String,
     #[serde(default, deserialize_with = "null_as_default")]
     user: String,
+    #[serde(default)]
+    healthcheck: Value,
+    #[serde(default)]
+    on_build: Value,
+    #[serde(default)]
+    shell: Value,
+}
+
+/// All texts in a value that nothing runs by; it is only searched, so its shape does not matter.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(object) => object.values().flat_map(texts).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
+/// The texts of these members of a container's configuration.
+fn texts_of(container: &Value, members: &[&str]) -> Vec<String> {
+    members.iter().filter_map(|member| container.get(member)).flat_map(texts).collect()
+}
+
+/// Labels as `name=value`.
+fn label_pairs(container: &Value) -> impl Iterator<Item = String> {
+    let labels = container.get("Labels").and_then(Value::as_object);
+    labels
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)))
 }
 
 #[derive(Deserialize, Default)]
@@ -127,7 +182,19 @@ impl ImageConfig {
             return Err(format!("a key that other readers take for a known one: `{key}`"));
         }
         let raw: RawConfig = serde_json::from_slice(bytes).map_err(malformed)?;
+        let container = &raw.container_config;
+        let mut build_env = texts_of(container, &["Env"]);
+        build_env.extend(label_pairs(container));
         Ok(Self {
+            healthcheck: texts(&raw.config.healthcheck),
+            on_build: texts(&raw.config.on_build),
+            shell: texts(&raw.config.shell),
+            author: raw.author,
+            build_env,
+            build_cmd: texts_of(
+                container,
+                &["Cmd", "Entrypoint", "Healthcheck", "OnBuild", "Shell"],
+            ),
             env: raw.config.env,
             labels: raw.config.labels,
             cmd: raw.config.cmd,
@@ -155,8 +222,17 @@ impl ImageConfig {
 
     /// `(name, value)` of each environment variable; one without `=` has an empty value.
     pub fn env_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.env.iter().map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        pairs(&self.env)
     }
+
+    /// The same of the build's last container.
+    pub fn build_env_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        pairs(&self.build_env)
+    }
+}
+
+fn pairs(env: &[String]) -> impl Iterator<Item = (&str, &str)> {
+    env.iter().map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// One platform's image, fully addressed by digests.
@@ -205,6 +281,32 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_what_only_a_search_looks_at() {
+        let config = ImageConfig::parse(
+            br#"{"author":"me","config":{"Healthcheck":{"Test":["CMD","curl"],"Retries":3},
+                "OnBuild":["RUN x"],"Shell":null},
+                "container_config":{"Env":["A=1"],"Cmd":["/bin/sh"],"Labels":{"l":"2"}},
+                "history":[{"author":"you"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(config.healthcheck, ["CMD", "curl"]);
+        assert_eq!((config.on_build[0].as_str(), config.shell.len()), ("RUN x", 0));
+        assert_eq!(config.build_env_pairs().collect::<Vec<_>>(), [("A", "1"), ("l", "2")]);
+        assert_eq!((config.build_cmd, config.author), (vec!["/bin/sh".into()], "me".to_owned()));
+        assert_eq!(config.history[0].author, "you");
+    }
+
+    #[test]
+    fn configurations_stored_before_there_were_more_fields_read_back() {
+        let mut stored = serde_json::to_value(ImageConfig::default()).unwrap();
+        let fields = stored.as_object_mut().unwrap();
+        for new in ["healthcheck", "on_build", "shell", "author", "build_env", "build_cmd"] {
+            assert!(fields.remove(new).is_some(), "{new}");
+        }
+        assert_eq!(serde_json::from_value::<ImageConfig>(stored).unwrap(), ImageConfig::default());
+    }
 
     #[test]
     fn a_rootfs_is_found_however_it_is_spelled() {

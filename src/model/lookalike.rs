@@ -32,15 +32,43 @@ pub(super) const MANIFEST: Shape = Shape {
     members: &[("config", &DESCRIPTOR), ("layers", &DESCRIPTOR), ("manifests", &DESCRIPTOR)],
 };
 
-const RUNTIME: Shape =
-    Shape { keys: &["Env", "Labels", "Cmd", "Entrypoint", "WorkingDir", "User"], members: &[] };
+const HEALTHCHECK: Shape = Shape { keys: &["Test"], members: &[] };
+const RUNTIME: Shape = Shape {
+    keys: &[
+        "Env",
+        "Labels",
+        "Cmd",
+        "Entrypoint",
+        "WorkingDir",
+        "User",
+        "Healthcheck",
+        "OnBuild",
+        "Shell",
+    ],
+    members: &[("Healthcheck", &HEALTHCHECK)],
+};
 const ROOTFS: Shape = Shape { keys: &["type", "diff_ids"], members: &[] };
-const HISTORY: Shape = Shape { keys: &["created_by", "comment", "empty_layer"], members: &[] };
+const HISTORY: Shape =
+    Shape { keys: &["created_by", "comment", "author", "empty_layer"], members: &[] };
 
 /// An image configuration.
 pub(super) const CONFIG: Shape = Shape {
-    keys: &["os", "architecture", "variant", "config", "history", "rootfs"],
-    members: &[("config", &RUNTIME), ("history", &HISTORY), ("rootfs", &ROOTFS)],
+    keys: &[
+        "os",
+        "architecture",
+        "variant",
+        "config",
+        "container_config",
+        "author",
+        "history",
+        "rootfs",
+    ],
+    members: &[
+        ("config", &RUNTIME),
+        ("container_config", &RUNTIME),
+        ("history", &HISTORY),
+        ("rootfs", &ROOTFS),
+    ],
 };
 
 /// A letter as Go's decoder compares it (`unicode.SimpleFold`). Of all letters outside ASCII only

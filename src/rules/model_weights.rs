@@ -11,14 +11,15 @@
 //! Mount or download them when the container starts.
 
 mod formats;
+mod models;
 mod names;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use self::formats::Format;
+use self::models::Model;
 use super::{Meta, Rule, Seen, Setting, Settings, Want};
 use crate::answer::size;
-use crate::model::image::Layer;
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
 use crate::scan::Limits;
 
@@ -31,7 +32,8 @@ pub const ID: RuleId = RuleId::new("model-weights");
 const MIN_SIZE: Setting = Setting::bytes(
     "min-size",
     10 << 20,
-    "weights of this size and more are refused; all parts of one model count together",
+    "weights of this size and more are refused; all parts of one model count together, and so \
+     do small ones in one directory; all of an image may take five times as much",
 );
 const MIN_SIZE_IN_PACKAGES: Setting = Setting::bytes(
     "min-size-in-packages",
@@ -88,16 +90,13 @@ impl Rule for ModelWeights {
     }
 
     fn judge(&self, seen: &Seen<'_>, settings: &Settings) -> Vec<Finding> {
-        let mut models: BTreeMap<(String, bool), Model<'_>> = BTreeMap::new();
         let described = descriptions(seen);
-        for (layer, fact) in seen.facts(&META.id) {
-            if fact.kind == names::OPENVINO && !described.contains(&description(&fact.path)) {
-                continue;
-            }
-            let key = (names::model_of(&fact.path), is_sure(fact));
-            models.entry(key).or_default().parts.push((layer, fact));
-        }
-        models.values().filter_map(|model| model.finding(seen, settings)).collect()
+        let is_weight = |fact: &Fact| {
+            fact.kind != names::OPENVINO || described.contains(&description(&fact.path))
+        };
+        let files = seen.facts(&META.id).filter(|(_, fact)| is_weight(fact));
+        let models = models::of(files.collect(), settings);
+        models.iter().filter_map(|model| model.finding(seen, settings)).collect()
     }
 }
 
@@ -149,26 +148,11 @@ fn is_packaged(path: &str) -> bool {
         || names::is_fixture(path)
 }
 
-/// The parts of one model.
-#[derive(Default)]
-struct Model<'a> {
-    parts: Vec<(Layer<'a>, &'a Fact)>,
-}
-
 impl Model<'_> {
     fn finding(&self, seen: &Seen<'_>, settings: &Settings) -> Option<Finding> {
-        let (layer, largest) = self
-            .parts
-            .iter()
-            .max_by_key(|(layer, fact)| (fact.size, std::cmp::Reverse(layer.index)))?;
-        let total = self.parts.iter().fold(0_u64, |sum, (_, fact)| sum.saturating_add(fact.size));
-        let deny_from = if is_packaged(&largest.path) {
-            settings.number(&MIN_SIZE_IN_PACKAGES)
-        } else {
-            settings.number(&MIN_SIZE)
-        };
-        let sure = is_sure(largest);
-        let level = if sure && total >= deny_from {
+        let (layer, largest) = self.largest()?;
+        let total = self.total();
+        let level = if self.is_denied(settings) {
             Level::Deny
         } else if total >= settings.number(&WARN_SIZE) && !names::is_fixture(&largest.path) {
             Level::Warn
@@ -177,9 +161,8 @@ impl Model<'_> {
         };
         let fix = if largest.kind.ends_with("-cache") { CACHE_FIX } else { FIX };
         let message = self.message(largest, total) + &seen.fate_words(layer.index, &largest.path);
-        let mut finding = Finding::new(ID, level, message, fix);
-        finding = finding.in_layer(*layer).at_path(&largest.path, total);
-        Some(finding)
+        let finding = Finding::new(ID, level, message, fix);
+        Some(finding.in_layer(layer).at_path(&largest.path, total))
     }
 
     fn message(&self, largest: &Fact, total: u64) -> String {

@@ -94,6 +94,7 @@ impl Sample {
         self.image.config.history.push(crate::model::image::History {
             created_by: created_by.to_owned(),
             comment: String::new(),
+            author: String::new(),
             empty_layer: true,
         });
         self

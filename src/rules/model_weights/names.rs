@@ -196,12 +196,18 @@ pub(super) fn model_of(path: &str) -> String {
     if let Some((root, _)) = path.split_once("/variables/variables.") {
         return root.to_owned();
     }
-    let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let stem = unsharded(name);
+    let parent = parent_of(path);
+    let stem = unsharded(path.rsplit('/').next().unwrap_or(path));
     if parent.is_empty() { stem } else { format!("{parent}/{stem}") }
 }
 
-/// `model-00001-of-00003.safetensors` without its number, `model.gguf.part3` without its part.
+/// The directory a path lies in, empty at the root.
+pub(super) fn parent_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+/// `model-00001-of-00003.safetensors` without its number, `model.gguf.part3` without its part,
+/// `layer_07.safetensors` without what it is counted by.
 fn unsharded(name: &str) -> String {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let words: Vec<&str> = name.split_inclusive(['-', '.', '_']).collect();
@@ -218,7 +224,9 @@ fn unsharded(name: &str) -> String {
             .strip_prefix("part")
             .is_some_and(|rest| rest.is_empty() || is_number(rest) || rest.len() <= 3);
         if skip == 0 && !(part && at > 0) {
-            kept.push_str(word);
+            let uncounted = bare.trim_end_matches(|letter: char| letter.is_ascii_digit());
+            kept.push_str(uncounted);
+            kept.push_str(word.get(bare.len()..).unwrap_or_default());
         }
         skip = skip.saturating_sub(1);
     }
@@ -271,6 +279,9 @@ mod tests {
             ("s/1/variables/variables.data-00000-of-00002", "s/1"),
             ("h/hub/models--o--n/blobs/aa", "h/hub/models--o--n"),
             ("x.pt", "x.pt"),
+            ("m/layer_07.safetensors", "m/layer_.safetensors"),
+            ("m/layer07.npy", "m/layer.npy"),
+            ("m/layer.07.npy", "m/layer..npy"),
         ];
         for (path, expected) in table {
             assert_eq!(model_of(path), expected, "{path}");

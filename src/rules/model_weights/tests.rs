@@ -156,3 +156,72 @@ fn the_parts_of_one_model_count_together_in_all_layers() {
       fix: keep the weights outside the image (volume, object storage, model registry) and load them when the container starts; add their directory to `.dockerignore`
     ");
 }
+
+fn many(paths: impl IntoIterator<Item = String>, size: u64) -> Sample {
+    let files: Vec<File> = paths.into_iter().map(|path| safetensors(&path, size)).collect();
+    Sample::of(&ModelWeights).layer("COPY . . # buildkit", &files)
+}
+
+#[test]
+fn sharding_by_plain_numbers_does_not_help() {
+    let shards =
+        |count: u64| many((0..count).map(|n| format!("app/m/layer_{n:02}.safetensors")), 9 * MIB);
+    assert_eq!(shards(1).level(), Some(Level::Warn));
+    assert_eq!(shards(2).level(), Some(Level::Deny));
+    insta::assert_snapshot!(shards(8).words(), @r"
+    deny: safetensors weights of 72.0 MiB in 8 files: `app/m/layer_00.safetensors`, `app/m/layer_01.safetensors`, `app/m/layer_02.safetensors` and 5 more
+      fix: keep the weights outside the image (volume, object storage, model registry) and load them when the container starts; add their directory to `.dockerignore`
+    ");
+    let arrays: Vec<File> =
+        (0..8).map(|n| sized(&format!("app/m/w{n}.pkl"), b"\x80\x04\x95", 9 * MIB)).collect();
+    let arrays = Sample::of(&ModelWeights).layer("COPY", &arrays);
+    assert_eq!(arrays.level(), Some(Level::Deny));
+}
+
+#[test]
+fn cutting_a_model_into_files_of_any_name_does_not_help() {
+    let names = ["attention", "embedding", "head", "norm", "router", "vision"];
+    let together = |size| many(names.map(|name| format!("app/m/{name}.safetensors")), size);
+    assert_eq!(together(MIB).level(), Some(Level::Warn));
+    assert_eq!(together(2 * MIB).level(), Some(Level::Deny));
+    assert_eq!(together(2 * MIB).findings().len(), 1);
+    // Parts too small to be warned about.
+    let crumbs = |count: u64| {
+        many(
+            (0..count)
+                .map(|n| format!("app/m/{}.bin", "x".repeat(usize::try_from(n).unwrap() + 1))),
+            MIB / 2,
+        )
+    };
+    assert_eq!(crumbs(19).level(), None);
+    assert_eq!(crumbs(20).level(), Some(Level::Deny));
+    // A directory each.
+    let apart = |size| many(names.map(|name| format!("app/{name}/model.safetensors")), size);
+    assert_eq!(apart(8 * MIB).level(), Some(Level::Warn));
+    assert_eq!(apart(9 * MIB).level(), Some(Level::Deny));
+}
+
+#[test]
+fn small_models_of_packages_and_pickled_data_pass() {
+    let pickles: Vec<File> = (0..18)
+        .map(|n| {
+            let language = char::from(b'a' + n);
+            sized(&format!("usr/share/nltk_data/punkt/{language}.pickle"), b"\x80\x04\x95", MIB)
+        })
+        .collect();
+    let sample = Sample::of(&ModelWeights).layer("RUN", &pickles);
+    assert_eq!(sample.level(), Some(Level::Warn));
+    let packages = "usr/lib/python3/dist-packages";
+    let models = many((0..9).map(|n| format!("{packages}/p{n}/small.safetensors")), 9 * MIB);
+    assert_eq!(models.level(), Some(Level::Warn));
+}
+
+#[test]
+fn a_larger_file_among_test_data_takes_no_denial_back() {
+    let cache = "root/.cache/huggingface/hub/models--o--m";
+    let sample = |files: &[File]| Sample::of(&ModelWeights).layer("RUN", files).level();
+    let weights = || safetensors(&format!("{cache}/blobs/a"), 12 * MIB);
+    assert_eq!(sample(&[weights()]), Some(Level::Deny));
+    let larger = safetensors(&format!("{cache}/tests/b"), 13 * MIB);
+    assert_eq!(sample(&[weights(), larger]), Some(Level::Deny));
+}

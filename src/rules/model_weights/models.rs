@@ -1,0 +1,96 @@
+//! Which files are judged together: the parts of one model, then what is left in one directory,
+//! then what is left in the image. Nobody gets a model past the limit by cutting it into files.
+//!
+//! A group is denied by the lowest limit among its parts, so that one more file, wherever it
+//! lies, never takes a denial back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::names;
+use super::{MIN_SIZE, MIN_SIZE_IN_PACKAGES, Settings, is_packaged, is_sure};
+use crate::model::Fact;
+use crate::model::image::Layer;
+
+/// Weights of many small models add up to one too large for an image only at this many times the
+/// limit: a few small ones (voice activity, languages) are ordinary.
+const TIMES_IN_IMAGE: u64 = 5;
+
+/// One weight file and the layer it lies in.
+pub(super) type File<'a> = (Layer<'a>, &'a Fact);
+
+/// Files that count together.
+#[derive(Default)]
+pub(super) struct Model<'a> {
+    pub(super) parts: Vec<File<'a>>,
+    /// How many times the limit they may take.
+    times: u64,
+}
+
+/// The models among `files`, and those groups of smaller ones that are too large together.
+pub(super) fn of<'a>(files: Vec<File<'a>>, settings: &Settings) -> Vec<Model<'a>> {
+    let by_model = |fact: &Fact| (names::model_of(&fact.path), is_sure(fact));
+    let models = group(files, 1, by_model);
+    let by_directory = |fact: &Fact| names::parent_of(&fact.path).to_owned();
+    let models = merge(models, 1, by_directory, settings);
+    merge(models, TIMES_IN_IMAGE, |fact| is_packaged(&fact.path), settings)
+}
+
+fn group<'a, K: Ord>(files: Vec<File<'a>>, times: u64, key: impl Fn(&Fact) -> K) -> Vec<Model<'a>> {
+    let mut groups: BTreeMap<K, Model<'a>> = BTreeMap::new();
+    for (layer, fact) in files {
+        let empty = || Model { parts: Vec::new(), times };
+        groups.entry(key(fact)).or_insert_with(empty).parts.push((layer, fact));
+    }
+    groups.into_values().collect()
+}
+
+/// The same models, but those that are denied only together are one.
+fn merge<'a, K: Ord>(
+    models: Vec<Model<'a>>,
+    times: u64,
+    key: impl Fn(&Fact) -> K,
+    settings: &Settings,
+) -> Vec<Model<'a>> {
+    let may_merge = |model: &Model<'_>| {
+        !model.is_denied(settings) && model.parts.iter().all(|(_, fact)| adds_up(fact))
+    };
+    let (small, mut kept): (Vec<_>, Vec<_>) = models.into_iter().partition(may_merge);
+    let key_of = |model: &Model<'_>| model.parts.first().map(|(_, fact)| key(fact));
+    let parts = small.iter().flat_map(|model| model.parts.iter().copied()).collect();
+    let mut denied = group(parts, times, &key);
+    denied.retain(|group| group.is_denied(settings));
+    let merged: BTreeSet<Option<K>> = denied.iter().map(key_of).collect();
+    kept.extend(small.into_iter().filter(|model| !merged.contains(&key_of(model))));
+    kept.extend(denied);
+    kept
+}
+
+/// Whether a file is one of tensors beyond doubt. Pickles are as often data of other kinds: the
+/// tokenizers of NLTK are a directory of 18, one for each language.
+fn adds_up(fact: &Fact) -> bool {
+    is_sure(fact) && !matches!(fact.kind.as_str(), "pickle" | "joblib")
+}
+
+impl<'a> Model<'a> {
+    /// The largest part, of the lowest layer among equals.
+    pub(super) fn largest(&self) -> Option<File<'a>> {
+        let size = |(layer, fact): &File<'_>| (fact.size, std::cmp::Reverse(layer.index));
+        self.parts.iter().copied().max_by_key(size)
+    }
+
+    /// Sum of the parts' sizes in bytes.
+    pub(super) fn total(&self) -> u64 {
+        self.parts.iter().fold(0, |sum, (_, fact)| sum.saturating_add(fact.size))
+    }
+
+    /// Whether it is too large, and surely weights.
+    pub(super) fn is_denied(&self, settings: &Settings) -> bool {
+        let limit = |(_, fact): &File<'_>| {
+            let packaged = is_packaged(&fact.path);
+            settings.number(if packaged { &MIN_SIZE_IN_PACKAGES } else { &MIN_SIZE })
+        };
+        let lowest = self.parts.iter().map(limit).min();
+        self.parts.iter().all(|(_, fact)| is_sure(fact))
+            && lowest.is_some_and(|limit| self.total() >= limit.saturating_mul(self.times))
+    }
+}
