@@ -45,6 +45,10 @@ pub struct AbsentManifest {
 /// All that a digest stands for. Stored by that digest if it [is lasting](Resolved::is_lasting).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolved {
+    /// Version of this record's shape and of what is read of documents; another one is as good
+    /// as absent.
+    #[serde(default)]
+    pub version: u32,
     /// Digest of what the reference named: an index or a manifest.
     pub digest: Digest,
     /// The images in it, in the index's order, whatever their platform.
@@ -59,6 +63,9 @@ pub struct Resolved {
 }
 
 impl Resolved {
+    /// Raise it when more is read of a manifest or configuration, or is taken otherwise.
+    pub const VERSION: u32 = 1;
+
     /// Whether this is as true tomorrow and elsewhere: what one registry lacks now, another has,
     /// or the same one after the rest of a push.
     pub fn is_lasting(&self) -> bool {

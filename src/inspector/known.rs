@@ -95,7 +95,11 @@ impl Known {
         }
         let json = self.ask(self.store.image(digest)).await?;
         // A record of another version reads as unknown: it is fetched again.
-        let image: Arc<Resolved> = Arc::new(serde_json::from_slice(&json).ok()?);
+        let image: Resolved = serde_json::from_slice(&json).ok()?;
+        if image.version != Resolved::VERSION {
+            return None;
+        }
+        let image = Arc::new(image);
         self.images.insert(digest.clone(), Arc::clone(&image));
         Some(image)
     }

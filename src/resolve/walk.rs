@@ -89,7 +89,7 @@ impl<'a> Walk<'a> {
             self.images.push(whole_index(&digest, defect));
         }
         let Self { images, skipped, absent, bytes_read, .. } = self;
-        Ok(Resolved { digest, images, skipped, absent, bytes_read })
+        Ok(Resolved { version: Resolved::VERSION, digest, images, skipped, absent, bytes_read })
     }
 
     /// Reads nodes until there are no more or there was too much.

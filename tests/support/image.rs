@@ -2,7 +2,6 @@
 //! configuration with history, a manifest, an index; written as an OCI layout that skopeo reads,
 //! or handed to the in-process registry.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -132,7 +131,6 @@ impl Layer {
 pub struct ImageBuilder {
     architecture: String,
     env: Vec<String>,
-    labels: BTreeMap<String, String>,
     steps: Vec<(String, Option<Layer>)>,
 }
 
@@ -141,7 +139,6 @@ impl Default for ImageBuilder {
         Self {
             architecture: "amd64".into(),
             env: vec!["PATH=/usr/local/bin:/usr/bin:/bin".into()],
-            labels: BTreeMap::new(),
             steps: Vec::new(),
         }
     }
@@ -165,13 +162,6 @@ impl ImageBuilder {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push(format!("{name}={value}"));
         self.steps.push((format!("ENV {name}={value}"), None));
-        self
-    }
-
-    /// Sets a label.
-    #[must_use]
-    pub fn label(mut self, name: &str, value: &str) -> Self {
-        self.labels.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -219,7 +209,7 @@ impl ImageBuilder {
             .collect();
         let config = json!({
             "os": "linux", "architecture": self.architecture,
-            "config": {"Env": self.env, "Labels": self.labels, "Cmd": ["python3"]},
+            "config": {"Env": self.env, "Cmd": ["python3"]},
             "rootfs": {"type": "layers",
                 "diff_ids": layers.iter().map(|layer| &layer.diff_id).collect::<Vec<_>>()},
             "history": history,
