@@ -137,7 +137,7 @@ impl Inspector {
         let started = Instant::now();
         let mut verdict = match self.resolve(question, deadline).await {
             Ok((resolved, bytes_read)) => {
-                let sought = Sought::new(question.clone(), resolved);
+                let sought = Sought::new(question.clone(), &resolved);
                 Inspection::new(self, sought, deadline, bytes_read).run().await
             }
             Err(undecided) => question.judge(None, &[], vec![undecided]),

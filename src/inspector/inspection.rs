@@ -101,7 +101,9 @@ impl Inspection {
             .buffer_unordered(LOOKUPS);
         // What is not looked up in time is read, and the deadline met there.
         while let Some(Some(facts)) = until(self.deadline, found.next()).await {
-            facts.into_iter().for_each(|facts| self.learned.know(facts));
+            if let Some(facts) = facts {
+                self.learned.know(facts);
+            }
         }
         drop(found);
         for _ in 0..self.learned.stats.layers_cached {
@@ -179,9 +181,9 @@ impl Inspection {
             self.learned.miss(Undecided::new(Cause::Overloaded, "stopping"));
             return None;
         }
-        let tried = tries.entry(blob.digest.clone()).or_insert(0);
-        *tried += 1;
-        if is_others && !self.is_certain && *tried < MOST_TRIES {
+        let count = tries.entry(blob.digest.clone()).or_insert(0);
+        *count += 1;
+        if is_others && !self.is_certain && *count < MOST_TRIES {
             return Some(blob);
         }
         match landing {

@@ -32,7 +32,7 @@ pub(super) struct Sought {
 impl Sought {
     /// The images of `resolved` that the question's policy wants; all, when it would be none: an
     /// image for no wanted platform may still run on another.
-    pub(super) fn new(question: Question, resolved: Arc<Resolved>) -> Self {
+    pub(super) fn new(question: Question, resolved: &Arc<Resolved>) -> Self {
         let chosen = resolved.wanted(&question.policy.platforms);
         let is_chosen =
             |image: &Image| chosen.is_empty() || chosen.iter().any(|one| std::ptr::eq(*one, image));
@@ -41,7 +41,7 @@ impl Sought {
             images.filter(|(_, image)| is_chosen(image)).map(|(index, _)| index).collect();
         let mut sought = Self {
             question,
-            resolved: Arc::clone(&resolved),
+            resolved: Arc::clone(resolved),
             wanted,
             by_layer: HashMap::new(),
             is_heavy: false,

@@ -160,7 +160,8 @@ fn a_flood_of_tokens_is_refused_and_hides_nothing() {
 
 #[test]
 fn doubtful_secrets_push_no_sure_one_out() {
-    let weak: String = (0..150).map(|n| format!("K{n}_PASSWORD=wintermute\n")).collect();
+    let weak: Vec<String> = (0..150).map(|n| format!("K{n}_PASSWORD=wintermute\n")).collect();
+    let weak = weak.concat();
     let sample = one("app/.env", weak.clone() + "DB_PASSWORD=hunter2secure\n");
     assert_eq!(sample.level(), Some(Level::Deny));
     let weak = format!("hf_{}\n", noise(37, BASE62)).repeat(150) + &weak;
