@@ -11,6 +11,7 @@ mod admission;
 
 #[cfg(test)]
 mod cli;
+mod credential_helper;
 
 #[cfg(test)]
 mod early_denial;
