@@ -4,9 +4,10 @@ use futures_util::future::join_all;
 use tokio::time::{Duration, Instant};
 
 use crate::support::app::TestApp;
+use crate::support::image::ImageBuilder;
 use crate::support::registry::FakeRegistry;
 use crate::support::reviews::pod;
-use crate::support::samples::{clean, publish};
+use crate::support::samples::{app as app_layer, clean, publish};
 use crate::support::wait::is_asked_for;
 use crate::support::words::message;
 
@@ -115,5 +116,25 @@ async fn fifty_who_ask_at_once_cost_one_download() {
     assert_eq!(metrics.decisions("admission", "allow"), 50);
     assert_eq!(metrics.value(SCANNED), 2);
     assert_eq!(metrics.value("plimsoll_scan_inflight"), 0);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_configuration_that_takes_long_to_judge_does_not_hold_up_the_answer() {
+    let registry = FakeRegistry::start().await;
+    // Three megabytes that look like assignments, again and again.
+    let step = "RUN |1 TOKEN=${TOKEN} /bin/sh -c export API_KEY=$API_KEY PASSWORD=changeme; ";
+    let heavy = ImageBuilder::new().step(&step.repeat(40_000)).layer(&app_layer("1")).build();
+    publish(&registry, "ml/app", "1", &heavy);
+    publish(&registry, "ml/other", "1", &clean("2"));
+    let app = TestApp::start(&registry, "admission: {timeout-margin: 500ms}").await;
+    let started = Instant::now();
+    let (heavy, other) =
+        (pod(registry.reference("ml/app", "1")), pod(registry.reference("ml/other", "1")));
+    let (heavy, other) =
+        tokio::join!(app.validate_within("2s", &heavy), app.validate_within("2s", &other));
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(heavy["allowed"].is_boolean(), "{heavy}");
+    assert_eq!(other["allowed"], true, "{other}");
     app.stop().await;
 }

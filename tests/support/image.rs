@@ -165,6 +165,13 @@ impl ImageBuilder {
         self
     }
 
+    /// Adds a history step without a layer.
+    #[must_use]
+    pub fn step(mut self, created_by: &str) -> Self {
+        self.steps.push((created_by.to_owned(), None));
+        self
+    }
+
     /// Adds a layer.
     #[must_use]
     pub fn layer(mut self, layer: &LayerBuilder) -> Self {
