@@ -75,7 +75,7 @@ notifications:
       timeout: 1s
       threshold: 5
       backoff: 1s
-      ignoredmediatypes: [application/octet-stream]
+      ignore: {mediatypes: [application/octet-stream], actions: [pull, mount]}
 CONFIG
 # The registry trusts the system's CAs only; Go takes this file in their place.
 SSL_CERT_FILE=$work/tls/ca.crt docker-registry serve "$work/registry.yaml" > "$work/registry.log" 2>&1 & pids+=($!)
