@@ -1,11 +1,12 @@
 //! Registries and stores that fail: nothing that was accepted is lost, nothing is kept for ever.
 
-use plimsoll::model::Decision;
-use plimsoll::store::Store as _;
+use plimsoll::model::{Decision, Digest};
 use plimsoll::store::sqlite::SqliteStore;
+use plimsoll::store::{NewJob, Store as _};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _, SqliteConnection};
 use tokio::net::TcpStream;
+use tokio::time::Duration;
 
 use crate::support::app::{Berth, TestApp, push_event, usual};
 use crate::support::registry::{FakeRegistry, Fault};
@@ -171,4 +172,33 @@ async fn a_verdict_that_cannot_be_kept_yet_is_kept_later() {
 async fn connect(app: &TestApp) -> SqliteConnection {
     let file = app.path().join("plimsoll.db");
     SqliteConnectOptions::new().filename(file).connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_job_that_ended_the_process_again_and_again_is_given_up() {
+    let registry = FakeRegistry::start().await;
+    let berth = Berth::new().await;
+    let store = SqliteStore::open(berth.path().join("plimsoll.db")).await.unwrap();
+    let job = NewJob {
+        receiver: "main".into(),
+        registry: registry.host(),
+        repository: "ml/app".into(),
+        digest: Digest::of(b"deadly"),
+        tag: None,
+    };
+    let now = jiff::Timestamp::now();
+    store.enqueue(&[job], now).await.unwrap();
+    // Two processes took it and died over it.
+    for _ in 0..2 {
+        store.claim(Duration::from_secs(300), now).await.unwrap().unwrap();
+        store.release_leases().await.unwrap();
+    }
+    store.close().await;
+    let config = format!("{}\nevents: {{attempts: 2}}", usual(&registry.host()));
+    let app = berth.start(&config).await;
+    app.wait_for_metric("plimsoll_dead_letters", 1).await;
+    assert!(registry.requests().is_empty());
+    let letters = app.app.store.dead_letters(1).await.unwrap();
+    assert!(letters[0].reason.contains("again and again"), "{letters:?}");
+    app.stop().await;
 }
