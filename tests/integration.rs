@@ -11,6 +11,8 @@ mod admission;
 
 #[cfg(test)]
 mod cli;
+
+#[cfg(test)]
 mod credential_helper;
 
 #[cfg(test)]

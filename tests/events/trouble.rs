@@ -190,7 +190,7 @@ async fn a_job_that_ended_the_process_again_and_again_is_given_up() {
     store.enqueue(&[job], now).await.unwrap();
     // Two processes took it and died over it.
     for _ in 0..2 {
-        store.claim(Duration::from_secs(300), now).await.unwrap().unwrap();
+        store.claim(Duration::from_mins(5), now).await.unwrap().unwrap();
         store.release_leases().await.unwrap();
     }
     store.close().await;
