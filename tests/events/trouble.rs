@@ -15,6 +15,8 @@ use crate::support::samples::{clean, publish};
 use crate::support::wait::{is_asked_for, wait_for};
 use crate::support::words::told;
 
+const DEAD_LETTERS: &str = r#"plimsoll_events_total{outcome="dead-letter",receiver="main"}"#;
+
 #[tokio::test]
 async fn a_registry_that_fails_for_a_while_is_asked_again() {
     let registry = FakeRegistry::start().await;
@@ -50,7 +52,8 @@ receivers:
     let letter = unlisted.app.store.dead_letters(10).await.unwrap().remove(0);
     insta::assert_snapshot!(letter.reason, @"unlisted-registry: `127.0.0.1:9`");
     insta::assert_snapshot!(told(&letter.body, &registry), @r#"{"attempts":1,"digest":"sha256:...","registry":"127.0.0.1:9","repository":"ml/app","tag":"1"}"#);
-    assert_eq!(metrics.events("dead-letter"), 1);
+    // Counted a moment after it left the queue.
+    unlisted.wait_for_metric(DEAD_LETTERS, 1).await;
     unlisted.stop().await;
 
     // One that refuses is asked as often as the configuration says.
@@ -60,7 +63,7 @@ receivers:
     assert_eq!(metrics.decisions("event", "undecided"), 2);
     let letter = refused.app.store.dead_letters(10).await.unwrap().remove(0);
     insta::assert_snapshot!(told(&letter.reason, &registry), @"registry-denied: GET HOST/ml/app manifests/sha256:...: status 403");
-    assert_eq!(metrics.events("dead-letter"), 1);
+    refused.wait_for_metric(DEAD_LETTERS, 1).await;
     refused.stop().await;
 }
 
