@@ -102,6 +102,21 @@ pub const MAX_INSTRUCTION_BYTES: usize = 256 * 1024;
 /// The same text with every value that looks like a secret replaced by `***`. For whatever is
 /// shown of an instruction: `RUN |1 TOKEN=...` would repeat the secret in every report.
 pub fn redact(text: &str) -> String {
+    // Cutting out a value can make what is left look like another one: once more, until nothing
+    // changes. Each pass only takes away.
+    const MOST_PASSES: usize = 32;
+    let mut redacted = redact_once(text);
+    for _ in 0..MOST_PASSES {
+        let again = redact_once(&redacted);
+        if again == redacted {
+            break;
+        }
+        redacted = again;
+    }
+    redacted
+}
+
+fn redact_once(text: &str) -> String {
     let text = text::cut(text, MAX_INSTRUCTION_BYTES);
     let mut spans: Vec<Range<usize>> = tokens::find(text.as_bytes(), usize::MAX)
         .into_iter()
