@@ -103,7 +103,7 @@ impl Question {
     }
 
     /// Whether the policy lets a cause pass, with a warning.
-    pub fn lets_pass(&self, cause: Cause) -> bool {
+    fn lets_pass(&self, cause: Cause) -> bool {
         self.policy.lets_pass(self.mode(), cause)
     }
 

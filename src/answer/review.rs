@@ -92,7 +92,7 @@ fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
-    let end = (0..=most.saturating_sub(4)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let end = text.floor_char_boundary(most.saturating_sub(4));
     format!("{} ...", text.get(..end).unwrap_or_default())
 }
 

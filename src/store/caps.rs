@@ -48,8 +48,7 @@ impl Default for Caps {
 
 /// The start of `text`, at most `bytes` long, cut between characters.
 pub(super) fn cut(text: &str, bytes: usize) -> &str {
-    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    end.and_then(|end| text.get(..end)).unwrap_or_default()
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
 }
 
 /// A time as every store keeps it: cut down to the microsecond, as PostgreSQL does.
