@@ -24,6 +24,7 @@ mod turns;
 
 pub use record::Asker;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,9 +41,10 @@ use self::sought::Sought;
 use self::turns::Turns;
 use crate::judge::Question;
 use crate::metrics::{LayerResult, Metrics, Phase};
-use crate::model::{Cause, Undecided, Verdict};
+use crate::model::{Cause, Digest, Undecided, Verdict};
 use crate::registry::{FetchError, SharedRegistry};
 use crate::resolve::Resolved;
+use crate::rules::Around;
 use crate::scan::Limits;
 use crate::store::SharedStore;
 
@@ -137,13 +139,21 @@ impl Inspector {
         let started = Instant::now();
         let mut verdict = match self.resolve(question, deadline).await {
             Ok((resolved, bytes_read)) => {
-                let sought = Sought::new(question.clone(), &resolved);
+                let around = self.around(&resolved);
+                let sought = Sought::new(question.clone(), &resolved, around);
                 Inspection::new(self, sought, deadline, bytes_read).run().await
             }
             Err(undecided) => question.judge(None, &[], vec![undecided]),
         };
         verdict.stats.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         verdict
+    }
+
+    /// What is known of the images beyond their layers.
+    fn around(&self, resolved: &Resolved) -> HashMap<Digest, Around> {
+        let of =
+            |digest: &Digest| Around { memo: self.inner.known.memo(digest), ..Around::default() };
+        resolved.images.iter().map(|image| (image.digest.clone(), of(&image.digest))).collect()
     }
 
     /// The images of a subject, and the bytes it took to learn them. Runs as a task of its own:

@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::policy::{Applied, Exception, Mode, Policy};
 use crate::rules::secrets::redact;
-use crate::rules::{RULES, Seen};
+use crate::rules::{Around, Needs, RULES, Seen};
 
 /// Most findings one rule may report about one image; the rest is counted. A layer full of keys
 /// must not make an answer of megabytes.
@@ -47,6 +47,14 @@ pub struct Judgeable<'a> {
     pub image: &'a Image,
     /// Facts of each layer, `None` where not read.
     pub facts: Vec<Option<&'a LayerFacts>>,
+    /// What is known beyond them.
+    pub around: Around,
+}
+
+impl<'a> Judgeable<'a> {
+    fn seen(&self) -> Seen<'a> {
+        Seen::new(self.image, &self.facts).with(self.around.clone())
+    }
 }
 
 impl Question {
@@ -57,8 +65,8 @@ impl Question {
         images: &[Judgeable<'_>],
         undecided: Vec<Undecided>,
     ) -> Verdict {
-        let seen: Vec<_> = images.iter().map(|one| Seen::new(one.image, &one.facts)).collect();
-        let (mut findings, exceptions) = self.complaints(&seen, &|_| true);
+        let seen: Vec<_> = images.iter().map(Judgeable::seen).collect();
+        let (mut findings, exceptions) = self.complaints(&seen, &|_, _| true);
         findings.sort_by_cached_key(order);
         for layer in findings.iter_mut().filter_map(|finding| finding.layer.as_mut()) {
             layer.created_by = layer.created_by.as_deref().map(redact);
@@ -81,15 +89,28 @@ impl Question {
     /// Whether what is known suffices to refuse, whatever is learned later; asking those rules
     /// only that have something new to say.
     pub fn is_denied(&self, images: &[Judgeable<'_>], has_news: &dyn Fn(&RuleId) -> bool) -> bool {
-        let seen: Vec<_> = images.iter().map(|one| Seen::new(one.image, &one.facts)).collect();
-        self.complaints(&seen, has_news).0.iter().any(|finding| finding.level == Level::Deny)
+        let seen: Vec<_> = images.iter().map(Judgeable::seen).collect();
+        let may_deny = |rule: &RuleId, level: Level| level == Level::Deny && has_news(rule);
+        self.complaints(&seen, &may_deny).0.iter().any(|finding| finding.level == Level::Deny)
+    }
+
+    /// What the rules need to be told about the images.
+    pub fn needs(&self) -> Needs {
+        let applied = self.policy.applied(&self.reference, self.namespace.as_deref());
+        let mut needs = Needs::default();
+        for (rule, Applied { level, settings }) in RULES.iter().zip(applied) {
+            if level > Level::Ignore {
+                needs.extend(rule.needs(&settings));
+            }
+        }
+        needs
     }
 
     /// All findings of some rules, exceptions and mode applied.
     fn complaints(
         &self,
         seen: &[Seen<'_>],
-        is_asked: &dyn Fn(&RuleId) -> bool,
+        is_asked: &dyn Fn(&RuleId, Level) -> bool,
     ) -> (Vec<Finding>, Vec<Waived>) {
         let mut findings: Vec<Finding> =
             seen.iter().flat_map(|seen| self.findings(seen, is_asked)).collect();
@@ -121,14 +142,14 @@ impl Question {
         }
     }
 
-    fn findings(&self, seen: &Seen<'_>, is_asked: &dyn Fn(&RuleId) -> bool) -> Vec<Finding> {
+    fn findings(&self, seen: &Seen<'_>, is_asked: &dyn Fn(&RuleId, Level) -> bool) -> Vec<Finding> {
         let platform = seen.image.platform.to_string();
         let applied = self.policy.applied(&self.reference, self.namespace.as_deref());
         RULES
             .iter()
             .zip(applied)
             .filter(|(rule, Applied { level, .. })| {
-                *level > Level::Ignore && is_asked(&rule.meta().id)
+                *level > Level::Ignore && is_asked(&rule.meta().id, *level)
             })
             .flat_map(|(rule, Applied { level, settings })| {
                 let mut findings = rule.judge(seen, &settings);

@@ -11,6 +11,8 @@ mod lookalike;
 
 pub mod image;
 
+pub mod dockerfile;
+
 pub mod entry;
 
 pub mod listing;

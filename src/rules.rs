@@ -6,6 +6,8 @@ pub mod settings;
 
 pub mod seen;
 
+pub mod around;
+
 pub mod image_size;
 
 pub mod cuda_devel;
@@ -23,6 +25,7 @@ pub mod unreadable_layer;
 #[cfg(test)]
 mod testing;
 
+pub use around::{Around, Needs};
 pub use seen::{Fate, Seen};
 pub use settings::{Setting, SettingKind, Settings};
 
@@ -73,9 +76,30 @@ pub trait Rule: Sync {
     /// Records facts about an entry it wanted. `content` is as much as it wanted and as there is.
     fn look(&self, _entry: &Entry<'_>, _content: &[u8], _limits: &Limits, _facts: &mut Vec<Fact>) {}
 
+    /// Sums up the entries of one layer, for a rule that cares for totals and not for single
+    /// files; a fact for each of 100,000 cached files would fill the store.
+    fn tally(&self) -> Option<Box<dyn Tally>> {
+        None
+    }
+
+    /// What it needs to be told of an image beyond facts.
+    fn needs(&self, _settings: &Settings) -> Needs {
+        Needs::default()
+    }
+
     /// Complains about an image. Called with partial facts too: more facts may only add
-    /// findings, never take back one of level deny.
+    /// findings, never take back one of level deny. A rule that cannot promise that says nothing
+    /// until [`Seen::is_complete`].
     fn judge(&self, seen: &Seen<'_>, settings: &Settings) -> Vec<Finding>;
+}
+
+/// Sums over the entries of one layer.
+pub trait Tally {
+    /// Takes one entry into account. Called for every entry, in the archive's order.
+    fn note(&mut self, entry: &Entry<'_>);
+
+    /// The sums as facts, after the last entry. Few: they are kept with every layer.
+    fn facts(self: Box<Self>) -> Vec<Fact>;
 }
 
 /// Every rule, in the order in which they are listed and judged (cheapest first).

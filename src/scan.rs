@@ -10,6 +10,8 @@ pub mod entries;
 
 pub mod overlay;
 
+pub mod waste;
+
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 
@@ -22,7 +24,7 @@ use crate::model::entry::{OPAQUE_NAME, WHITEOUT_PREFIX, clean_path};
 use crate::model::{Digest, Entry, EntryKind, Fact, LayerFacts};
 use crate::rules::secrets::text::cut;
 use crate::rules::unreadable_layer::{self, Defect};
-use crate::rules::{RULES, Rule, Want};
+use crate::rules::{RULES, Rule, Tally, Want};
 
 /// Caps on what one layer may cost. They are part of the scan profile: other caps, other facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -137,6 +139,7 @@ pub struct LayerScan<'a> {
     limits: &'a Limits,
     observer: &'a mut dyn Observer,
     counts: Vec<usize>,
+    tallies: Vec<Box<dyn Tally>>,
     fact_bytes: u64,
     content: Vec<u8>,
 }
@@ -154,6 +157,7 @@ impl<'a> LayerScan<'a> {
             limits,
             observer,
             counts: vec![0; RULES.len()],
+            tallies: RULES.iter().filter_map(|rule| rule.tally()).collect(),
             fact_bytes: 0,
             content: Vec::with_capacity(HEAD_BYTES),
         }
@@ -162,7 +166,10 @@ impl<'a> LayerScan<'a> {
     /// Reads a tar archive to its end, or to where it is damaged, which is a fact and no error.
     pub fn read_archive(mut self, plain: impl BufRead) -> Result<LayerFacts, ScanError> {
         match self.read_members(plain) {
-            Ok(()) => Ok(self.into_whole()),
+            Ok(()) => {
+                self.sum_up();
+                Ok(self.into_whole())
+            }
             Err(Ending::Stopped) => Err(ScanError::Stopped),
             Err(Ending::Failure(Failure::Source(error))) => Err(ScanError::Source(error)),
             Err(Ending::Failure(Failure::Content(defect))) => {
@@ -170,6 +177,12 @@ impl<'a> LayerScan<'a> {
                 Ok(self.into_whole())
             }
         }
+    }
+
+    /// Sums are no news for the observer: what they say is never certain before all is read.
+    fn sum_up(&mut self) {
+        let sums = std::mem::take(&mut self.tallies).into_iter().flat_map(Tally::facts);
+        self.layer.facts.extend(sums);
     }
 
     fn into_whole(self) -> LayerFacts {
@@ -218,6 +231,7 @@ impl<'a> LayerScan<'a> {
         // A whiteout with content is still bytes that can be pulled: look at it as a file.
         let kind = if member.size > 0 { EntryKind::File } else { listed.0 };
         let entry = Entry { path, kind, size: member.size, link: link.as_deref() };
+        self.tallies.iter_mut().for_each(|tally| tally.note(&entry));
         self.look(archive, &entry)?;
         if self.layer.facts.len() > known && self.observer.observe(&self.layer, known).is_break() {
             return Err(Ending::Stopped);

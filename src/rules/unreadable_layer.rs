@@ -187,6 +187,12 @@ pub fn defect_at(defect: Defect, path: &str, size: u64, detail: &str) -> Fact {
     if detail.is_empty() { fact } else { fact.with("detail", detail) }
 }
 
+/// Whether a fact says that the bytes read are not those the manifest names.
+pub fn is_mismatch(fact: &Fact) -> bool {
+    let kinds = [Defect::DigestMismatch.as_str(), Defect::SizeMismatch.as_str()];
+    fact.rule == ID && kinds.contains(&fact.kind.as_str())
+}
+
 /// Text of a hostile layer, safe for terminals and logs.
 fn harmless(text: &str) -> String {
     text.chars()
