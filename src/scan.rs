@@ -226,8 +226,10 @@ impl<'a> LayerScan<'a> {
         let longest = usize::try_from(self.limits.path_bytes).unwrap_or(usize::MAX);
         let path = cut(&path, longest);
         let listed = listed_kind(member, path);
-        self.layer.listing.push(&listed.1, listed.0, member.size);
-        self.layer.unpacked_bytes = self.layer.unpacked_bytes.saturating_add(member.size);
+        // A header that lies beyond the cap is a defect already, and must not spoil the sums.
+        let size = member.size.min(self.limits.unpacked_bytes);
+        self.layer.listing.push(&listed.1, listed.0, size);
+        self.layer.unpacked_bytes = self.layer.unpacked_bytes.saturating_add(size);
         // A whiteout with content is still bytes that can be pulled: look at it as a file.
         let kind = if member.size > 0 { EntryKind::File } else { listed.0 };
         let entry = Entry { path, kind, size: member.size, link: link.as_deref() };

@@ -22,6 +22,9 @@ mod early_denial;
 mod events;
 
 #[cfg(test)]
+mod fuzz_seeds;
+
+#[cfg(test)]
 mod kill;
 
 #[cfg(test)]
@@ -35,6 +38,9 @@ mod registry_faults;
 
 #[cfg(test)]
 mod resolving;
+
+#[cfg(test)]
+mod squashing;
 
 #[cfg(test)]
 mod store_contract;
