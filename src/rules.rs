@@ -20,7 +20,15 @@ pub mod secrets;
 
 pub mod model_weights;
 
+pub mod package_cache;
+
+pub mod build_tools;
+
+pub mod dev_files;
+
 pub mod unreadable_layer;
+
+mod sums;
 
 #[cfg(test)]
 mod testing;
@@ -109,6 +117,9 @@ pub const RULES: &[&dyn Rule] = &[
     &secret_config::SecretConfig,
     &secret_file::SecretFile,
     &model_weights::ModelWeights,
+    &package_cache::PackageCache,
+    &build_tools::BuildTools,
+    &dev_files::DevFiles,
     &unreadable_layer::UnreadableLayer,
 ];
 
