@@ -9,7 +9,11 @@ pub mod checksum;
 
 pub mod commands;
 
+pub mod encoded;
+
 pub mod names;
+
+pub mod pairs;
 
 pub mod patterns;
 
