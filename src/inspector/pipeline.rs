@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::model::{Descriptor, Fact, LayerFacts};
 use crate::registry::{BlobStream, FetchError};
 use crate::scan::decompress::Decoder;
+use crate::scan::seams::Seams;
 use crate::scan::{LayerScan, Limits, Observer, ScanError, SourceFailure};
 
 /// Chunks in flight between network and decompressor. A chunk is what one read of the socket
@@ -45,19 +46,21 @@ pub(super) async fn read_layer(
     let (stored_in, stored_out) = mpsc::channel(STORED_CHUNKS);
     let (plain_in, plain_out) = mpsc::channel(PLAIN_BUFFERS);
     let feed = feed(stream, stored_in, cancel.clone());
-    let decode_limits = limits.clone();
+    let (decode_limits, seams) = (limits.clone(), Seams::default());
+    let decode_seams = seams.clone();
     let decode = tokio::task::spawn_blocking(move || {
         decode(
             Stored { chunks: stored_out, current: Bytes::new(), ended: false },
             &plain_in,
             &decode_limits,
+            &decode_seams,
         )
     });
     let scan = tokio::task::spawn_blocking(move || {
         let mut observer = Told(on_facts);
         let plain = Plain { buffers: plain_out, current: Vec::new(), at: 0 };
-        let scanned =
-            LayerScan::new(&blob.digest, blob.size, &limits, &mut observer).read_archive(plain);
+        let scan = LayerScan::new(&blob.digest, blob.size, &limits, &mut observer);
+        let scanned = scan.over(seams).read_archive(plain);
         if matches!(scanned, Err(ScanError::Stopped)) {
             // Nobody needs the rest: it must not even be drained.
             cancel.cancel();
@@ -109,8 +112,9 @@ fn decode(
     stored: Stored,
     buffers: &mpsc::Sender<io::Result<Vec<u8>>>,
     limits: &Limits,
+    seams: &Seams,
 ) -> io::Result<()> {
-    let mut decoder = match Decoder::new(stored, limits) {
+    let mut decoder = match Decoder::new(stored, limits, seams) {
         Ok(decoder) => decoder,
         Err(error) => {
             let copy = io::Error::new(error.kind(), SourceFailure(error.to_string().into()));
