@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The slow tests wait for timers, registries and processes, not for a processor.
 export RUST_TEST_THREADS ?= 8
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench hostile
 
 demo:
 	tests/install.sh docker-registry skopeo jq curl
@@ -26,3 +26,8 @@ bench:
 	tests/install.sh docker-registry skopeo igzip time curl jq
 	$(CARGO) build --release
 	PLIMSOLL=$(TARGET)/release/plimsoll benches/bench.sh
+
+hostile:
+	tests/install.sh time jq
+	$(CARGO) build --release --bin plimsoll --example hostile-images
+	PLIMSOLL=$(TARGET)/release/plimsoll HOSTILE_IMAGES=$(TARGET)/release/examples/hostile-images benches/hostile.sh

@@ -124,9 +124,16 @@ fn decode(
         }
     };
     loop {
-        let buffer = read_buffer(&mut decoder);
-        let is_last = !matches!(&buffer, Ok(bytes) if !bytes.is_empty());
-        if buffers.blocking_send(buffer).is_err() || is_last {
+        let (buffer, outcome) = read_buffer(&mut decoder);
+        let is_last = buffer.is_empty() || outcome.is_err();
+        // What came before an error is still content to be looked at; the error comes next. It
+        // must not get lost: a decompressor that is asked again just ends, and a wrong checksum
+        // or a lie about sizes would look like a good layer.
+        let told = buffers.blocking_send(Ok(buffer)).and_then(|()| match outcome {
+            Ok(()) => Ok(()),
+            Err(error) => buffers.blocking_send(Err(error)),
+        });
+        if told.is_err() || is_last {
             break;
         }
     }
@@ -136,20 +143,23 @@ fn decode(
     }
 }
 
-fn read_buffer(decoder: &mut impl Read) -> io::Result<Vec<u8>> {
+/// As many plain bytes as fit, and the error that ended them.
+fn read_buffer(decoder: &mut impl Read) -> (Vec<u8>, io::Result<()>) {
     let mut buffer = vec![0; PLAIN_BUFFER_BYTES];
     let mut filled = 0;
+    let mut outcome = Ok(());
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match decoder.read(rest) {
             Ok(0) => break,
             Ok(count) => filled += count,
-            // What came before an error is still content to be looked at; the error comes next.
-            Err(_) if filled > 0 => break,
-            Err(error) => return Err(error),
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
         }
     }
     buffer.truncate(filled);
-    Ok(buffer)
+    (buffer, outcome)
 }
 
 /// The stored bytes as a reader, for the decompressing thread.
@@ -190,6 +200,10 @@ impl BufRead for Plain {
         if self.at >= self.current.len() {
             self.at = 0;
             self.current = match self.buffers.blocking_recv() {
+                // Nothing came before an error, which comes next.
+                Some(Ok(buffer)) if buffer.is_empty() => {
+                    self.buffers.blocking_recv().transpose()?.unwrap_or_default()
+                }
                 Some(buffer) => buffer?,
                 None => Vec::new(),
             };
@@ -269,6 +283,19 @@ mod tests {
         let facts = read(counted(JUNK, 100, &taken), whole()).await.unwrap();
         assert_eq!(facts.facts.len(), 1);
         assert_eq!(taken.load(Ordering::SeqCst), 6_553_600);
+    }
+
+    #[tokio::test]
+    async fn an_error_behind_content_is_not_lost() {
+        use std::io::Write as _;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&[0; 1024]).unwrap();
+        let mut wrong_sum = encoder.finish().unwrap();
+        let at = wrong_sum.len() - 8;
+        wrong_sum[at] ^= 1;
+        let facts = read(stream::iter([Ok(Bytes::from(wrong_sum))]).boxed(), whole()).await;
+        let facts = facts.unwrap().facts;
+        assert_eq!((facts.len(), facts[0].kind.as_str()), (1, "decompression-failed"));
     }
 
     #[tokio::test]

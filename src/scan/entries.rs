@@ -345,6 +345,15 @@ fn is_header_only(kind: EntryType) -> bool {
     )
 }
 
+/// Whether bytes begin with the header of an archive's member.
+pub fn begins_archive(head: &[u8]) -> bool {
+    head.first_chunk::<BLOCK>().is_some_and(|block| {
+        let mut header = Header::new_old();
+        *header.as_mut_bytes() = *block;
+        checksum_matches(&header)
+    })
+}
+
 /// Checksum as unsigned bytes (POSIX) or signed ones (old Sun tar); Go takes both.
 fn checksum_matches(header: &Header) -> bool {
     const FIELD: std::ops::Range<usize> = 148..156;

@@ -56,9 +56,14 @@ impl Seams {
         self.0.plain.store(plain_bytes, Ordering::Release);
     }
 
+    /// Plain bytes handed out so far.
+    pub(super) fn plain(&self) -> u64 {
+        self.0.plain.load(Ordering::Acquire)
+    }
+
     /// A member or frame begins at this position of the blob, behind the plain bytes so far.
     pub(super) fn begin(&self, stored_at: u64) {
-        let plain_at = self.0.plain.load(Ordering::Acquire);
+        let plain_at = self.plain();
         let mut notes = self.notes();
         if notes.starts.len() < MAX_SEAMS {
             notes.starts.push((stored_at, plain_at));

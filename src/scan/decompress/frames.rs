@@ -5,6 +5,8 @@
 use std::io::{self, BufRead, Read};
 
 use super::super::seams::Seams;
+use super::ContentDefect;
+use crate::rules::unreadable_layer::Defect;
 
 const FRAME: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Low half-byte free.
@@ -26,6 +28,8 @@ pub(super) struct Frames<R> {
     /// Bytes behind it that go out as they are.
     body: u64,
     next: Next,
+    /// Plain position at which the current frame began, and what it says to unpack to.
+    open: Option<(u64, u64)>,
 }
 
 /// What comes behind the body.
@@ -49,6 +53,7 @@ impl<R: BufRead> Frames<R> {
             handed_out: 0,
             body: 0,
             next: Next::Frame,
+            open: None,
         }
     }
 
@@ -75,6 +80,7 @@ impl<R: BufRead> Frames<R> {
     }
 
     fn frame(&mut self) -> io::Result<()> {
+        self.close()?;
         let start = self.position;
         self.read_header(FRAME.len())?;
         match self.header.as_slice() {
@@ -83,7 +89,11 @@ impl<R: BufRead> Frames<R> {
                 self.seams.begin(start);
                 self.read_header(1)?;
                 let descriptor = self.header.last().copied().unwrap_or_default();
-                self.read_header(header_rest(descriptor))?;
+                let (others, size) = lengths(descriptor);
+                self.read_header(others)?;
+                self.read_header(size)?;
+                let said = self.header.get(self.header.len().saturating_sub(size)..);
+                self.open = said.and_then(content_size).map(|size| (self.seams.plain(), size));
                 self.next = Next::Block { has_checksum: descriptor & 4 != 0 };
                 Ok(())
             }
@@ -91,6 +101,18 @@ impl<R: BufRead> Frames<R> {
                 self.next = Next::Unknown;
                 Ok(())
             }
+        }
+    }
+
+    /// Behind a frame. The library asks for its size only where its last block has content; Go's
+    /// reader always does.
+    fn close(&mut self) -> io::Result<()> {
+        match self.open.take() {
+            Some((start, said)) if self.seams.plain().checked_sub(start) != Some(said) => {
+                let detail = "a zstd frame of another size than it says";
+                Err(ContentDefect::error(Defect::DecompressionFailed, detail))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -152,8 +174,8 @@ impl<R: BufRead> Frames<R> {
     }
 }
 
-/// Bytes of a frame header behind its descriptor.
-fn header_rest(descriptor: u8) -> usize {
+/// Bytes of a frame header behind its descriptor: window and dictionary, then the content's size.
+fn lengths(descriptor: u8) -> (usize, usize) {
     let is_single_segment = descriptor & 0x20 != 0;
     let window = usize::from(!is_single_segment);
     let dictionary = match descriptor & 3 {
@@ -162,13 +184,25 @@ fn header_rest(descriptor: u8) -> usize {
         2 => 2,
         _ => 4,
     };
-    let content_size = match descriptor >> 6 {
+    let size = match descriptor >> 6 {
         0 => usize::from(is_single_segment),
         1 => 2,
         2 => 4,
         _ => 8,
     };
-    window + dictionary + content_size
+    (window + dictionary, size)
+}
+
+/// The size in a frame header; `None` when it has none.
+fn content_size(field: &[u8]) -> Option<u64> {
+    let mut bytes = [0; 8];
+    bytes.get_mut(..field.len())?.copy_from_slice(field);
+    let number = u64::from_le_bytes(bytes);
+    match field.len() {
+        0 => None,
+        2 => Some(number + 256),
+        _ => Some(number),
+    }
 }
 
 impl<R: BufRead> BufRead for Frames<R> {

@@ -89,6 +89,21 @@ fn caps_are_exact() {
 }
 
 #[test]
+fn a_zstd_frame_is_as_long_as_it_says() {
+    // Single segment, a content size in one, two or four bytes, one empty last block.
+    let frame = |descriptor: u8, size: &[u8]| {
+        [&[0x28, 0xb5, 0x2f, 0xfd, descriptor], size, &[1, 0, 0]].concat()
+    };
+    assert_eq!(decode(&frame(0x20, &[0])).unwrap(), b"");
+    assert_eq!(decode(&[frame(0x20, &[0]), zstd(b"hello")].concat()).unwrap(), b"hello");
+    assert_eq!(decode(&frame(0xa0, &[0; 4])).unwrap(), b"");
+    for lie in [frame(0x20, &[9]), frame(0x60, &[0; 2]), frame(0xa0, &[1, 0, 0, 0])] {
+        assert_eq!(defect(decode(&lie)), Defect::DecompressionFailed);
+        assert_eq!(defect(decode(&[lie, zstd(b"hello")].concat())), Defect::DecompressionFailed);
+    }
+}
+
+#[test]
 fn a_zstd_window_cannot_take_all_memory() {
     // Magic number, no flags, the window's logarithm less 10, then one empty last block.
     let frame = |log: u8| vec![0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, 1, 0, 0];
