@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The slow tests wait for timers, registries and processes, not for a processor.
 export RUST_TEST_THREADS ?= 8
 
-.PHONY: demo test lint bench fuzz
+.PHONY: demo test lint bench hostile fuzz
 
 demo:
 	tests/install.sh docker-registry skopeo jq curl
@@ -26,6 +26,11 @@ bench:
 	tests/install.sh docker-registry skopeo igzip time curl jq
 	$(CARGO) build --release
 	PLIMSOLL=$(TARGET)/release/plimsoll benches/bench.sh
+
+hostile:
+	tests/install.sh time jq
+	$(CARGO) build --release --bin plimsoll --example hostile-images
+	PLIMSOLL=$(TARGET)/release/plimsoll HOSTILE_IMAGES=$(TARGET)/release/examples/hostile-images benches/hostile.sh
 
 # Fuzzes every target for FUZZ_SECONDS each, from the seeds; needs `cargo install cargo-fuzz`. Works
 # with the stable compiler: libFuzzer's coverage, but no sanitizer (the crate forbids unsafe code).

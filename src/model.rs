@@ -7,7 +7,7 @@ pub mod reference;
 
 pub mod manifest;
 
-mod lookalike;
+pub(crate) mod lookalike;
 
 pub mod image;
 

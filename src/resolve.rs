@@ -4,6 +4,7 @@
 //! judged; what is wrong with the registry is an error. The result knows no policy: every
 //! platform is in it, and [`Resolved::wanted`] picks.
 
+mod attestation;
 mod walk;
 
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,11 @@
 
 pub mod decompress;
 
+pub mod seams;
+
 pub mod entries;
+
+mod index;
 
 pub mod overlay;
 
@@ -20,6 +24,8 @@ use tar::EntryType;
 
 use self::decompress::{ContentDefect, Decoder, Failure};
 use self::entries::{Archive, Member};
+use self::index::{IndexFile, Inventory};
+use self::seams::Seams;
 use crate::model::entry::{OPAQUE_NAME, WHITEOUT_PREFIX, clean_path};
 use crate::model::{Digest, Entry, EntryKind, Fact, LayerFacts};
 use crate::rules::secrets::text::cut;
@@ -124,8 +130,9 @@ pub fn scan_layer(
     limits: &Limits,
     observer: &mut dyn Observer,
 ) -> Result<LayerFacts, ScanError> {
-    let mut decoder = Decoder::new(blob, limits).map_err(ScanError::Source)?;
-    let scan = LayerScan::new(digest, compressed_bytes, limits, observer);
+    let seams = Seams::default();
+    let mut decoder = Decoder::new(blob, limits, &seams).map_err(ScanError::Source)?;
+    let scan = LayerScan::new(digest, compressed_bytes, limits, observer).over(seams);
     let facts = scan.read_archive(BufReader::with_capacity(HEAD_BYTES * 16, &mut decoder))?;
     if let Some(mut rest) = decoder.into_source() {
         io::copy(&mut rest, &mut io::sink()).map_err(ScanError::Source)?;
@@ -142,6 +149,9 @@ pub struct LayerScan<'a> {
     tallies: Vec<Box<dyn Tally>>,
     fact_bytes: u64,
     content: Vec<u8>,
+    seams: Seams,
+    inventory: Inventory,
+    index: Option<IndexFile>,
 }
 
 impl<'a> LayerScan<'a> {
@@ -160,13 +170,25 @@ impl<'a> LayerScan<'a> {
             tallies: RULES.iter().filter_map(|rule| rule.tally()).collect(),
             fact_bytes: 0,
             content: Vec::with_capacity(HEAD_BYTES),
+            seams: Seams::default(),
+            inventory: Inventory::default(),
+            index: None,
         }
+    }
+
+    /// The same over bytes whose decompressor writes to `seams`, so that indexes for lazy loading
+    /// can be compared.
+    #[must_use]
+    pub fn over(mut self, seams: Seams) -> Self {
+        self.seams = seams;
+        self
     }
 
     /// Reads a tar archive to its end, or to where it is damaged, which is a fact and no error.
     pub fn read_archive(mut self, plain: impl BufRead) -> Result<LayerFacts, ScanError> {
         match self.read_members(plain) {
             Ok(()) => {
+                self.conclude_indexes()?;
                 self.sum_up();
                 Ok(self.into_whole())
             }
@@ -174,6 +196,7 @@ impl<'a> LayerScan<'a> {
             Err(Ending::Failure(Failure::Source(error))) => Err(ScanError::Source(error)),
             Err(Ending::Failure(Failure::Content(defect))) => {
                 self.record_defect(&defect)?;
+                self.sum_up();
                 Ok(self.into_whole())
             }
         }
@@ -235,6 +258,8 @@ impl<'a> LayerScan<'a> {
         let entry = Entry { path, kind, size: member.size, link: link.as_deref() };
         self.tallies.iter_mut().for_each(|tally| tally.note(&entry));
         self.look(archive, &entry)?;
+        self.compare_index_file(archive, member, path)?;
+        self.inventory.add(member, path);
         if self.layer.facts.len() > known && self.observer.observe(&self.layer, known).is_break() {
             return Err(Ending::Stopped);
         }

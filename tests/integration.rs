@@ -25,6 +25,9 @@ mod events;
 mod fuzz_seeds;
 
 #[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
 mod kill;
 
 #[cfg(test)]

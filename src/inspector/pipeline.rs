@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::model::{Descriptor, Fact, LayerFacts};
 use crate::registry::{BlobStream, FetchError};
 use crate::scan::decompress::Decoder;
+use crate::scan::seams::Seams;
 use crate::scan::{LayerScan, Limits, Observer, ScanError, SourceFailure};
 
 /// Chunks in flight between network and decompressor. A chunk is what one read of the socket
@@ -45,19 +46,21 @@ pub(super) async fn read_layer(
     let (stored_in, stored_out) = mpsc::channel(STORED_CHUNKS);
     let (plain_in, plain_out) = mpsc::channel(PLAIN_BUFFERS);
     let feed = feed(stream, stored_in, cancel.clone());
-    let decode_limits = limits.clone();
+    let (decode_limits, seams) = (limits.clone(), Seams::default());
+    let decode_seams = seams.clone();
     let decode = tokio::task::spawn_blocking(move || {
         decode(
             Stored { chunks: stored_out, current: Bytes::new(), ended: false },
             &plain_in,
             &decode_limits,
+            &decode_seams,
         )
     });
     let scan = tokio::task::spawn_blocking(move || {
         let mut observer = Told(on_facts);
         let plain = Plain { buffers: plain_out, current: Vec::new(), at: 0 };
-        let scanned =
-            LayerScan::new(&blob.digest, blob.size, &limits, &mut observer).read_archive(plain);
+        let scan = LayerScan::new(&blob.digest, blob.size, &limits, &mut observer);
+        let scanned = scan.over(seams).read_archive(plain);
         if matches!(scanned, Err(ScanError::Stopped)) {
             // Nobody needs the rest: it must not even be drained.
             cancel.cancel();
@@ -109,8 +112,9 @@ fn decode(
     stored: Stored,
     buffers: &mpsc::Sender<io::Result<Vec<u8>>>,
     limits: &Limits,
+    seams: &Seams,
 ) -> io::Result<()> {
-    let mut decoder = match Decoder::new(stored, limits) {
+    let mut decoder = match Decoder::new(stored, limits, seams) {
         Ok(decoder) => decoder,
         Err(error) => {
             let copy = io::Error::new(error.kind(), SourceFailure(error.to_string().into()));
@@ -120,9 +124,16 @@ fn decode(
         }
     };
     loop {
-        let buffer = read_buffer(&mut decoder);
-        let is_last = !matches!(&buffer, Ok(bytes) if !bytes.is_empty());
-        if buffers.blocking_send(buffer).is_err() || is_last {
+        let (buffer, outcome) = read_buffer(&mut decoder);
+        let is_last = buffer.is_empty() || outcome.is_err();
+        // What came before an error is still content to be looked at; the error comes next. It
+        // must not get lost: a decompressor that is asked again just ends, and a wrong checksum
+        // or a lie about sizes would look like a good layer.
+        let told = buffers.blocking_send(Ok(buffer)).and_then(|()| match outcome {
+            Ok(()) => Ok(()),
+            Err(error) => buffers.blocking_send(Err(error)),
+        });
+        if told.is_err() || is_last {
             break;
         }
     }
@@ -132,20 +143,23 @@ fn decode(
     }
 }
 
-fn read_buffer(decoder: &mut impl Read) -> io::Result<Vec<u8>> {
+/// As many plain bytes as fit, and the error that ended them.
+fn read_buffer(decoder: &mut impl Read) -> (Vec<u8>, io::Result<()>) {
     let mut buffer = vec![0; PLAIN_BUFFER_BYTES];
     let mut filled = 0;
+    let mut outcome = Ok(());
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match decoder.read(rest) {
             Ok(0) => break,
             Ok(count) => filled += count,
-            // What came before an error is still content to be looked at; the error comes next.
-            Err(_) if filled > 0 => break,
-            Err(error) => return Err(error),
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
         }
     }
     buffer.truncate(filled);
-    Ok(buffer)
+    (buffer, outcome)
 }
 
 /// The stored bytes as a reader, for the decompressing thread.
@@ -186,6 +200,10 @@ impl BufRead for Plain {
         if self.at >= self.current.len() {
             self.at = 0;
             self.current = match self.buffers.blocking_recv() {
+                // Nothing came before an error, which comes next.
+                Some(Ok(buffer)) if buffer.is_empty() => {
+                    self.buffers.blocking_recv().transpose()?.unwrap_or_default()
+                }
                 Some(buffer) => buffer?,
                 None => Vec::new(),
             };
@@ -265,6 +283,19 @@ mod tests {
         let facts = read(counted(JUNK, 100, &taken), whole()).await.unwrap();
         assert_eq!(facts.facts.len(), 1);
         assert_eq!(taken.load(Ordering::SeqCst), 6_553_600);
+    }
+
+    #[tokio::test]
+    async fn an_error_behind_content_is_not_lost() {
+        use std::io::Write as _;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&[0; 1024]).unwrap();
+        let mut wrong_sum = encoder.finish().unwrap();
+        let at = wrong_sum.len() - 8;
+        wrong_sum[at] ^= 1;
+        let facts = read(stream::iter([Ok(Bytes::from(wrong_sum))]).boxed(), whole()).await;
+        let facts = facts.unwrap().facts;
+        assert_eq!((facts.len(), facts[0].kind.as_str()), (1, "decompression-failed"));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     AbsentManifest, CONCURRENCY, MAX_INDEX_DEPTH, MAX_MANIFESTS, MAX_READ_BYTES, Resolved,
-    SkippedManifest, is_known,
+    SkippedManifest, attestation, is_known,
 };
 use crate::model::image::MAX_CONFIG_BYTES;
 use crate::model::manifest::{Index, Manifest, ManifestKind};
@@ -193,7 +193,14 @@ impl Reader<'_> {
         bytes: u64,
     ) -> Result<Found, FetchError> {
         let kind = match manifest.kind() {
-            ManifestKind::Attestation => "attestation".to_owned(),
+            ManifestKind::Attestation => {
+                let (registry, reference) = (self.registry, self.reference);
+                if attestation::holds_archive(registry, reference, &manifest).await? {
+                    let config = self.config(&manifest.config).await?;
+                    return Ok(image(node, manifest, config.as_deref(), bytes));
+                }
+                "attestation".to_owned()
+            }
             ManifestKind::Artifact(kind) => kind,
             ManifestKind::Image => {
                 let config = self.config(&manifest.config).await?;
