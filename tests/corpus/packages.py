@@ -257,20 +257,48 @@ def wheels(recipe: Recipe, packages: list[str]) -> Layer:
 # --- npm ------------------------------------------------------------------------------------
 
 
+ESBUILD = "esbuild@0.24.2"
+
+
+def npm_install(folder: Path, *packages: str) -> None:
+    """`npm install PACKAGES` in the folder, as of a fixed day, without running anything of theirs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run(
+        "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev",
+        f"--before={NPM_BEFORE}", f"--cache={CACHE / 'npm'}", *packages, cwd=folder,
+    )  # fmt: skip
+
+
+def bundle(app: Path) -> None:
+    """All packages in one minified script, as a service is often shipped."""
+    tools = CACHE / "tools" / ESBUILD
+    if not (tools / "node_modules").exists():
+        npm_install(tools, ESBUILD)
+    program = next(tools.glob("node_modules/@esbuild/*/bin/esbuild"))
+    wanted = json.loads((app / "package.json").read_text())["dependencies"]
+    (app / "all.js").write_text("".join(f'exports["{name}"] = require("{name}");\n' for name in wanted))
+    run(
+        program, "all.js", "--bundle", "--minify", "--platform=node", "--sourcemap", "--loader:.node=empty",
+        "--external:cpu-features", "--log-level=error", "--outfile=dist/server.js", cwd=app,
+    )  # fmt: skip
+    for name in ("node_modules", "all.js"):
+        path = app / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def node_modules(recipe: Recipe) -> Layer:
-    """What `npm ci --omit=dev` leaves in /app."""
+    """What `npm ci --omit=dev` leaves in /app, or the one script that a bundler makes of it."""
+    is_bundled = "bundled" in recipe.options
 
     def make(path: Path) -> None:
         root = CACHE / "roots" / recipe.name
         shutil.rmtree(root, ignore_errors=True)
-        (root / "app").mkdir(parents=True)
-        run(
-            "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev",
-            f"--before={NPM_BEFORE}", f"--cache={CACHE / 'npm'}", *recipe.packages,
-            cwd=root / "app",
-        )  # fmt: skip
+        npm_install(root / "app", *recipe.packages)
+        if is_bundled:
+            bundle(root / "app")
         with LayerWriter(path) as layer:
             layer.tree(root)
         shutil.rmtree(root)
 
-    return kept(f"npm-{recipe.name}-{mark([NPM_BEFORE, *recipe.packages])}", make)
+    about = [NPM_BEFORE, *recipe.packages] + ([ESBUILD] if is_bundled else [])
+    return kept(f"npm-{recipe.name}-{mark(about)}", make)

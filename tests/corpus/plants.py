@@ -122,16 +122,16 @@ text("notebook-output", "app/notebooks/train.ipynb",
 
 text("github-requirements", "app/requirements-private.txt", "numpy==2.4.6\nchurn @ git+https://{}@github.com/acme/churn.git@v3\n", "github")
 text("github-fine-script", "app/scripts/release.sh", "gh auth login --with-token <<< {}\n", "github_fine")
-text("gitlab-pip-conf", "etc/pip.conf", "[global]\nextra-index-url = https://oauth2:{}@gitlab.example.com/api/v4/pypi/simple\n", "gitlab")
+text("gitlab-pip-conf", "etc/pip.conf", "[global]\nextra-index-url = https://oauth2:{}@gitlab.acme.internal/api/v4/pypi/simple\n", "gitlab")
 text("npmrc-unquoted", "root/.npmrc", "//registry.npmjs.org/:_authToken={}\n", "npm")
 text("pypirc", "root/.pypirc", "[pypi]\nusername = __token__\npassword = {}\n", "pypi")
 text("git-credentials", "root/.git-credentials", "https://ml-bot:{}@github.com\n", "github")
 file("git-extraheader", "app/.git/config", lambda v: '[http "https://github.com/"]\n\textraheader = AUTHORIZATION: basic '
      + base64.b64encode(f"x-access-token:{v.github()}".encode()).decode() + "\n")  # fmt: skip
-text("git-remote", "srv/checkout/.git/config", '[remote "origin"]\n\turl = https://ci:{}@git.example.com/ml/churn.git\n', "password")
+text("git-remote", "srv/checkout/.git/config", '[remote "origin"]\n\turl = https://ci:{}@git.acme.internal/ml/churn.git\n', "password")
 file("docker-login", "root/.docker/config.json", lambda v: json.dumps(
-    {"auths": {"registry.example.com": {"auth": base64.b64encode(f"ci:{v.password()}".encode()).decode()}}}))  # fmt: skip
-file("condarc", "root/.condarc", lambda v: f"channels:\n  - https://ci:{v.password()}@conda.example.com/t/ml\n")
+    {"auths": {"registry.acme.internal": {"auth": base64.b64encode(f"ci:{v.password()}".encode()).decode()}}}))  # fmt: skip
+file("condarc", "root/.condarc", lambda v: f"channels:\n  - https://ci:{v.password()}@conda.acme.internal/t/ml\n")
 text("dockerfile", "app/Dockerfile", "FROM python:3.12-slim\nENV HF_TOKEN={}\nCOPY . /app\n", "hugging_face")
 text("compose-token", "app/docker-compose.prod.yml", "services:\n  app:\n    environment:\n      HF_TOKEN: {}\n", "hugging_face")
 
@@ -151,9 +151,9 @@ text("slack-alerts", "app/alerts.yaml", "slack:\n  channel: ml\n  bot_token: {}\
 file("stripe-source", "app/billing/config.py", lambda v: f'STRIPE_KEY = "sk_li{"ve"}_{v.of_name(32)}"\n')
 file("sendgrid-ini", "app/mail.ini", lambda v: f"[mail]\nuser = apikey\npass = SG.{v.of_name(22)}.{v.of_name(43)}\n")
 file("vault-token", "root/.vault-token", lambda v: f"hvs.{v.of_name(95)}")
-text("database-url", "app/.env.staging", "DATABASE_URL=postgresql://app:{}@db.example.com:5432/app\n", "password")
+text("database-url", "app/.env.staging", "DATABASE_URL=postgresql://app:{}@db.acme.internal:5432/app\n", "password")
 text("supabase-jwt", "app/web/.env", "SUPABASE_SERVICE_ROLE_KEY={}\n", "jwt")
-text("pgpass", "root/.pgpass", "db.example.com:5432:app:ml:{}\n", "password")
+text("pgpass", "root/.pgpass", "db.acme.internal:5432:app:ml:{}\n", "password")
 text("my-cnf", "root/.my.cnf", "[client]\nuser=ml\npassword={}\n", "password")
 text("tfvars", "infra/terraform.tfvars", 'region = "eu-central-1"\ndb_password = "{}"\n', "password")
 text("tfstate", "infra/terraform.tfstate", '{"version": 4, "resources": [{"type": "aws_db_instance", "instances": [{"attributes": {"password": "{}"}}]}]}', "password")
@@ -187,9 +187,9 @@ PLANTS.append(Plant("gnupg-key", SECRET, ("root/.gnupg/private-keys-v1.d/",), gn
 # --- Secrets in odd places and wrappings -------------------------------------------------------------
 
 text("testing-env", "app/testing/prod.env", "HF_TOKEN={}\n", "hugging_face", level="warn")
-text("bash-history", "root/.bash_history", "cd /app\ndocker login -u ci -p {} registry.example.com\nls\n", "password")
+text("bash-history", "root/.bash_history", "cd /app\ndocker login -u ci -p {} registry.acme.internal\nls\n", "password")
 text("python-history", "root/.python_history", 'import openai\nopenai.api_key = "{}"\n', "openai")
-text("crontab", "var/spool/cron/crontabs/root", '0 3 * * * curl -H "Authorization: Bearer {}" https://hub.example.com\n', "hugging_face")
+text("crontab", "var/spool/cron/crontabs/root", '0 3 * * * curl -H "Authorization: Bearer {}" https://hub.acme.internal\n', "hugging_face")
 text("build-log", "var/log/build.log", "Step 4/9 : RUN git clone https://{}@github.com/acme/models\n", "github")
 text("profile", "etc/profile.d/app.sh", "export ANTHROPIC_API_KEY={}\n", "anthropic")
 file("utf-16", "app/deploy.ps1", lambda v: f"\ufeff$env:OPENAI_API_KEY = '{v.openai()}'\r\n".encode("utf-16-le"))
@@ -246,9 +246,9 @@ def config(id_: str, words: str, configure: Callable[[Image, Values], None]) -> 
 config("env-token", "`HF_TOKEN`", lambda i, v: i.set_env(f"HF_TOKEN={v.hugging_face()}"))
 config("env-by-name", "`COHERE_API_KEY`", lambda i, v: i.set_env(f"COHERE_API_KEY={v.of_name(40)}"))
 config("env-password", "`DB_PASSWORD`", lambda i, v: i.set_env(f"DB_PASSWORD={v.password()}"))
-config("env-index-url", "`PIP_INDEX_URL`", lambda i, v: i.set_env(f"PIP_INDEX_URL=https://ci:{v.password()}@pypi.example.com/simple"))
-config("env-proxy", "`HTTPS_PROXY`", lambda i, v: i.set_env(f"HTTPS_PROXY=http://svc:{v.password()}@proxy.example.com:3128"))
-config("env-database-url", "`DATABASE_URL`", lambda i, v: i.set_env(f"DATABASE_URL=postgresql://app:{v.password()}@db.example.com/app"))
+config("env-index-url", "`PIP_INDEX_URL`", lambda i, v: i.set_env(f"PIP_INDEX_URL=https://ci:{v.password()}@pypi.acme.internal/simple"))
+config("env-proxy", "`HTTPS_PROXY`", lambda i, v: i.set_env(f"HTTPS_PROXY=http://svc:{v.password()}@proxy.acme.internal:3128"))
+config("env-database-url", "`DATABASE_URL`", lambda i, v: i.set_env(f"DATABASE_URL=postgresql://app:{v.password()}@db.acme.internal/app"))
 config("env-private-key", "`JWT_PRIVATE_KEY`", lambda i, v: i.set_env("JWT_PRIVATE_KEY=" + values.ec()))
 config("build-argument", "of the build history", lambda i, v: i.run(
     f"RUN |1 GITHUB_TOKEN={v.github()} /bin/sh -c pip install git+https://github.com/acme/churn # buildkit"))  # fmt: skip
@@ -257,7 +257,7 @@ config("build-argument-by-name", "of the build history", lambda i, v: i.run(
 config("run-line", "of the build history", lambda i, v: i.run(
     f"RUN /bin/sh -c huggingface-cli login --token {v.hugging_face()} # buildkit"))  # fmt: skip
 config("run-password", "of the build history", lambda i, v: i.run(
-    f"RUN /bin/sh -c curl -u ci:{v.password()} -O https://nexus.example.com/m.tar # buildkit"))  # fmt: skip
+    f"RUN /bin/sh -c curl -u ci:{v.password()} -O https://nexus.acme.internal/m.tar # buildkit"))  # fmt: skip
 config("label", "`build.token`", lambda i, v: i.labels.update({"build.token": v.gitlab()}))
 config("annotation", "`ci.api-key`", lambda i, v: i.annotations.update({"ci.api-key": v.openai()}))
 config("command", "the default command", lambda i, v: setattr(i, "cmd", ["serve", "--api-key", v.openai()]))
