@@ -97,7 +97,7 @@ def debootstrap(root: Path) -> None:
 
 
 # In a mount namespace of its own: whatever happens, nothing of the host stays mounted below the root. No service is
-# started, as in any container build.
+# started, as in any container build; Java's alternatives need the folders of the manual pages.
 INSTALL = """set -e
 mount --make-rprivate /
 mount -t proc proc "$0/proc"
@@ -105,6 +105,7 @@ mount --rbind /dev "$0/dev"
 cp -L /etc/resolv.conf "$0/etc/resolv.conf"
 printf '#!/bin/sh\\nexit 101\\n' > "$0/usr/sbin/policy-rc.d"
 chmod 755 "$0/usr/sbin/policy-rc.d"
+for section in 1 2 3 4 5 6 7 8; do mkdir -p "$0/usr/share/man/man$section"; done
 chroot "$0" apt-get -q update
 chroot "$0" apt-get -q install -y --no-install-recommends "$@"
 chroot "$0" apt-get clean

@@ -41,7 +41,7 @@ class Plant:
     def put(self, image: Image) -> None:
         """Builds the plant into an image with an ordinary application."""
         image.run("WORKDIR /app")
-        image.run("COPY requirements.txt app ./ # buildkit", kept("app-planted", application))
+        image.run("COPY requirements.txt app ./ # buildkit", kept("plant-application", application))
         for at, write in enumerate((self.write, self.above)):
             if write:
                 text = self.said if at == 0 else "RUN /bin/sh -c make clean # buildkit"
