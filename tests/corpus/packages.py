@@ -241,6 +241,11 @@ def wheels(recipe: Recipe, packages: list[str]) -> Layer:
         root = CACHE / "roots" / recipe.name
         shutil.rmtree(root, ignore_errors=True)
         same_python = wheel_options(recipe)[1].endswith("%d.%d" % sys.version_info[:2])
+        if "wheels" in recipe.options:
+            pip("download", "--quiet", "--no-deps", f"--dest={root / recipe.site}", *wheel_options(recipe), *packages)
+            with LayerWriter(path) as layer:
+                layer.tree(root)
+            return
         # Byte code only as the image's own Python would have written it.
         compile_ = "--compile" if same_python else "--no-compile"
         pip(
