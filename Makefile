@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The slow tests wait for timers, registries and processes, not for a processor.
 export RUST_TEST_THREADS ?= 8
 
-.PHONY: demo test lint bench hostile fuzz
+.PHONY: demo test lint bench corpus hostile fuzz
 
 demo:
 	tests/install.sh docker-registry skopeo jq curl
@@ -26,6 +26,11 @@ bench:
 	tests/install.sh docker-registry skopeo igzip time curl jq
 	$(CARGO) build --release
 	PLIMSOLL=$(TARGET)/release/plimsoll benches/bench.sh
+
+corpus:
+	tests/install.sh mmdebstrap npm pip3 openssl ssh-keygen gpg unshare
+	$(CARGO) build --release --bin plimsoll
+	PLIMSOLL=$(TARGET)/release/plimsoll python3 tests/corpus/run.py
 
 hostile:
 	tests/install.sh time jq
