@@ -22,6 +22,9 @@ mod early_denial;
 mod events;
 
 #[cfg(test)]
+mod hygiene;
+
+#[cfg(test)]
 mod kill;
 
 #[cfg(test)]
