@@ -28,6 +28,9 @@ mod fuzz_seeds;
 mod hostile;
 
 #[cfg(test)]
+mod hygiene;
+
+#[cfg(test)]
 mod kill;
 
 #[cfg(test)]

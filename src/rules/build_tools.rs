@@ -17,9 +17,10 @@ mod parts;
 use std::collections::BTreeSet;
 
 use self::found::Found;
-use super::sums::Sums;
-use super::{Meta, Rule, Seen, Setting, Settings, Tally};
+use super::sums::{self, Sums};
+use super::{Meta, Rule, Seen, Setting, Settings, Tally, Want};
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
+use crate::scan::Limits;
 
 /// The rule.
 pub struct BuildTools;
@@ -63,6 +64,19 @@ const COMPILER_PACKAGES: &str = "compiler-packages";
 impl Rule for BuildTools {
     fn meta(&self) -> &'static Meta {
         &META
+    }
+
+    fn want(&self, entry: &Entry<'_>, _head: &[u8]) -> Want {
+        if parts::installer(entry.path).is_some() { Want::Head } else { Want::Nothing }
+    }
+
+    fn look(&self, entry: &Entry<'_>, content: &[u8], _limits: &Limits, facts: &mut Vec<Fact>) {
+        if let Some(name) = parts::installer(entry.path)
+            && content.trim_ascii() == b"uv"
+        {
+            let fact = Fact::new(ID, parts::TEST_TOOL_BY_UV, entry.path, entry.size);
+            facts.push(sums::rooted(fact, name));
+        }
     }
 
     fn tally(&self) -> Option<Box<dyn Tally>> {

@@ -92,6 +92,11 @@ pub(super) fn root(fact: &Fact) -> &str {
     fact.particular(ROOT).unwrap_or_default()
 }
 
+/// A fact about one entry that [`root`] tells from others of its kind.
+pub(super) fn rooted(fact: Fact, root: &str) -> Fact {
+    fact.with(ROOT, root)
+}
+
 /// How many files a fact sums up.
 pub(super) fn files(fact: &Fact) -> u64 {
     fact.particular(FILES).and_then(|files| files.parse().ok()).unwrap_or(1)

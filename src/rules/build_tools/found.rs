@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::parts::{
-    ASKED_TEST_TOOL, GCC, GXX, HEADERS, JIT, MAKE, STATIC_LIBRARIES, TEST_TOOL, TOOLS, Tool,
+    ASKED_TEST_TOOL, GCC, GXX, HEADERS, JIT, MAKE, STATIC_LIBRARIES, TEST_TOOL, TEST_TOOL_BY_UV,
+    TOOLS, Tool,
 };
 use super::{DEV_PACKAGES, ID, MIN_SIZE, NAMES};
 use crate::answer::{count, size};
@@ -61,11 +62,14 @@ impl<'a> Found<'a> {
         self.dev_packages() >= HERD
     }
 
-    /// What is too much, heaviest first, and its size in bytes.
+    /// What is too much: the tools first, then headers and libraries, heaviest first.
     fn heavy(&self) -> Vec<Part<'a>> {
         let kinds = self.tools().map(|tool| tool.id).chain([HEADERS, STATIC_LIBRARIES]);
         let mut heavy: Vec<Part<'a>> = kinds.flat_map(|kind| self.of(kind)).collect();
-        heavy.sort_by_key(|(layer, fact)| (std::cmp::Reverse(fact.size), layer.index));
+        let is_beside = |fact: &Fact| matches!(fact.kind.as_str(), HEADERS | STATIC_LIBRARIES);
+        heavy.sort_by_key(|(layer, fact)| {
+            (is_beside(fact), std::cmp::Reverse(fact.size), layer.index)
+        });
         heavy
     }
 
@@ -94,7 +98,7 @@ impl<'a> Found<'a> {
         } else if is_heavy && !has_compiler && self.is_herd() {
             self.of_headers(bytes, &tests)
         } else {
-            return self.of_test_tools(seen, &tests);
+            return of_test_tools(seen, &tests);
         };
         let layer = heaviest_layer(&heavy)?;
         let (_, largest) = heavy.iter().find(|(of, _)| of.index == layer.index)?;
@@ -133,33 +137,19 @@ impl<'a> Found<'a> {
         Finding::new(ID, Level::Warn, message, HEADERS_FIX)
     }
 
-    fn of_test_tools(&self, seen: &Seen<'_>, tests: &[TestTool<'a>]) -> Option<Finding> {
-        let asked = tests.iter().any(|tool| tool.is_asked);
-        // One that nobody asked for came with a package that needs it, or says it does.
-        if !asked && tests.len() < 2 {
-            return None;
-        }
-        let level = if asked { Level::Deny } else { Level::Warn };
-        let bytes = tests.iter().fold(0, |sum: u64, tool| sum.saturating_add(tool.bytes));
-        let words: Vec<String> = test_words(tests).into_iter().collect();
-        let message = format!("test tools of {} in the image: {}", size(bytes), words.join(", "));
-        let (layer, fact) = tests.iter().max_by_key(|tool| tool.bytes)?.record;
-        let fix = if is_of_base(seen, layer) { BASE_FIX } else { TEST_FIX };
-        let finding = Finding::new(ID, level, message, fix);
-        Some(finding.in_layer(layer).at_path(&fact.path, bytes))
-    }
-
-    /// `34 -dev packages (libfoo-dev, libbar-dev, ...)`, when they are a herd.
+    /// ``34 `-dev` packages (`libfoo-dev`, `libbar-dev`, ...)``.
     fn dev_words(&self) -> Option<String> {
         let (_, fact) = self.of(DEV_PACKAGES).max_by_key(|(_, fact)| files(fact))?;
-        let (number, names) = (files(fact), fact.particular(NAMES).unwrap_or_default());
-        let named: Vec<String> = names.split(' ').map(|name| format!("`{name}`")).collect();
-        let more = if number > 3 { ", ..." } else { "" };
-        let number = usize::try_from(number).unwrap_or(usize::MAX);
-        Some(format!("{} ({}{more})", count(number, "`-dev` package"), named.join(", ")))
+        let number = usize::try_from(self.dev_packages()).unwrap_or(usize::MAX);
+        let names = fact.particular(NAMES).unwrap_or_default().split_whitespace();
+        let mut named: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        if named.len() < number {
+            named.push("...".to_owned());
+        }
+        Some(format!("{} ({})", count(number, "`-dev` package"), named.join(", ")))
     }
 
-    /// The test tools that are installed, by name.
+    /// The test tools that somebody put there, by name.
     fn test_tools(&self) -> Vec<TestTool<'a>> {
         let mut tools: BTreeMap<&str, TestTool<'a>> = BTreeMap::new();
         for record in self.of(TEST_TOOL).filter(|(_, fact)| is_marked(fact)) {
@@ -176,7 +166,14 @@ impl<'a> Found<'a> {
                 tool.is_asked = true;
             }
         }
-        tools.into_values().collect()
+        for (_, fact) in self.of(TEST_TOOL_BY_UV) {
+            if let Some(tool) = tools.get_mut(root(fact)) {
+                tool.is_asked = false;
+            }
+        }
+        // One that nobody asked for came with a package that needs it, or says it does.
+        let is_meant = tools.len() > 1 || tools.values().any(|tool| tool.is_asked);
+        if is_meant { tools.into_values().collect() } else { Vec::new() }
     }
 }
 
@@ -186,6 +183,18 @@ struct TestTool<'a> {
     bytes: u64,
     is_asked: bool,
     record: Part<'a>,
+}
+
+fn of_test_tools(seen: &Seen<'_>, tests: &[TestTool<'_>]) -> Option<Finding> {
+    let asked = tests.iter().any(|tool| tool.is_asked);
+    let level = if asked { Level::Deny } else { Level::Warn };
+    let bytes = tests.iter().fold(0, |sum: u64, tool| sum.saturating_add(tool.bytes));
+    let words: Vec<String> = test_words(tests).into_iter().collect();
+    let message = format!("test tools of {} in the image: {}", size(bytes), words.join(", "));
+    let (layer, fact) = tests.iter().max_by_key(|tool| tool.bytes)?.record;
+    let fix = if is_of_base(seen, layer) { BASE_FIX } else { TEST_FIX };
+    let finding = Finding::new(ID, level, message, fix);
+    Some(finding.in_layer(layer).at_path(&fact.path, bytes))
 }
 
 fn test_words(tests: &[TestTool<'_>]) -> Option<String> {

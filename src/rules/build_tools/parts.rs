@@ -35,6 +35,8 @@ pub(super) const JIT: &str = "jit";
 pub(super) const TEST_TOOL: &str = "test-tool";
 /// A test tool that somebody asked for: no other package brought it.
 pub(super) const ASKED_TEST_TOOL: &str = "asked-test-tool";
+/// A test tool that uv installed, which says of every package that it was asked for.
+pub(super) const TEST_TOOL_BY_UV: &str = "test-tool-by-uv";
 /// Headers of the system.
 pub(super) const HEADERS: &str = "headers";
 /// Static libraries of the system.
@@ -244,6 +246,13 @@ fn recorded(name: &str, file: &str) -> Option<Part<'static>> {
     }
 }
 
+/// The test tool whose installation record says at `path` which program installed it.
+pub(super) fn installer(path: &str) -> Option<&'static str> {
+    let (record, _) = in_packages(path.strip_suffix("/INSTALLER")?)?.split_once('-')?;
+    let record = record.to_ascii_lowercase();
+    TEST_TOOLS.iter().map(|(name, _)| *name).find(|name| *name == record)
+}
+
 /// The Debian package whose file list lies at `path`, if it is one for compiling only.
 pub(super) fn dev_package(path: &str) -> Option<&str> {
     let name = path.strip_prefix("var/lib/dpkg/info/")?.strip_suffix(".list")?;
@@ -335,6 +344,17 @@ mod tests {
             at("usr/lib/python3/dist-packages/pytest-7.2.egg-info/PKG-INFO").map(|part| part.0),
             Some(TEST_TOOL)
         );
+    }
+
+    #[test]
+    fn knows_installers() {
+        let site = "usr/lib/python3.12/site-packages";
+        assert_eq!(installer(&format!("{site}/pytest-9.2.0.dist-info/INSTALLER")), Some("pytest"));
+        for path in
+            ["numpy-2.4.6.dist-info/INSTALLER", "pytest-9.2.0.dist-info/RECORD", "INSTALLER"]
+        {
+            assert_eq!(installer(&format!("{site}/{path}")), None, "{path}");
+        }
     }
 
     #[test]

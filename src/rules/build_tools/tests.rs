@@ -222,9 +222,17 @@ fn test_tools_that_somebody_asked_for() {
     ");
     let needed = [record("pytest-8.3.0", "METADATA")];
     assert_eq!(one(&needed).level(), None, "another package needs it");
+    let by_uv = [
+        record("pytest-8.3.0", "METADATA"),
+        record("pytest-8.3.0", "REQUESTED"),
+        file(&format!("{SITE}/pytest-8.3.0.dist-info/INSTALLER"), "uv"),
+    ];
+    assert_eq!(one(&by_uv).level(), None, "uv says so of every package");
     let two = [record("pytest-8.3.0", "METADATA"), record("mypy-1.11.0", "METADATA")];
     assert_eq!(one(&two).level(), Some(Level::Warn));
 
+    let alone = one(&all(vec![gcc(), by_uv.into()])).words();
+    assert!(!alone.contains("pytest"), "{alone}");
     let both = one(&all(vec![gcc(), asked.into()])).words();
     assert!(both.contains("gcc, mypy, pytest"), "{both}");
     assert!(both.contains("; test tools: "), "{both}");

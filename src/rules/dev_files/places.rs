@@ -117,28 +117,30 @@ fn is_installed(part: &str) -> bool {
 /// The kind of a file by its own name.
 fn file(entry: &Entry<'_>, in_data: bool) -> Option<&'static str> {
     let name = entry.name().to_ascii_lowercase();
-    if name.ends_with(".ipynb") {
-        return Some(NOTEBOOKS);
+    match name.as_str() {
+        ".ds_store" | "thumbs.db" => return Some(EDITORS),
+        ".coverage" => return Some(TOOL_CACHES),
+        name if is_build_file(name) => return Some(BUILD_FILES),
+        name if extension_of(name) == "ipynb" => return Some(NOTEBOOKS),
+        _ => {}
     }
-    if matches!(name.as_str(), ".ds_store" | "thumbs.db") {
-        return Some(EDITORS);
-    }
-    if name == ".coverage" {
-        return Some(TOOL_CACHES);
-    }
-    let is_build_file = name == "dockerfile"
-        || name.starts_with("dockerfile.")
-        || matches!(name.as_str(), "compose.yaml" | "compose.yml")
-        || (name.starts_with("docker-compose")
-            && (name.ends_with(".yml") || name.ends_with("yaml")));
-    if is_build_file {
-        return Some(BUILD_FILES);
-    }
-    let is_data = DATA_ENDS.iter().any(|end| name.ends_with(end));
-    (is_data || (in_data && !is_code(entry) && !is_weights(entry))).then_some(DATA)
+    let has_data = DATA_ENDS.iter().any(|end| name.ends_with(end));
+    (has_data || (in_data && !is_code(entry) && !is_weights(entry))).then_some(DATA)
 }
 
-/// Ends of names that data and archives have. HDF5 and NumPy are the matter of `model-weights`.
+/// Whether a file of that name in lower case is for building or composing images.
+fn is_build_file(name: &str) -> bool {
+    let is_compose = name.starts_with("docker-compose") || name.starts_with("compose.");
+    name == "dockerfile"
+        || name.starts_with("dockerfile.")
+        || (is_compose && matches!(extension_of(name), "yml" | "yaml"))
+}
+
+fn extension_of(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
+/// Ends of names that data and archives have. `HDF5` and `NumPy` are the matter of `model-weights`.
 const DATA_ENDS: &[&str] = &[
     ".csv",
     ".tsv",

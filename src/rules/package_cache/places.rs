@@ -250,8 +250,9 @@ const CONDA_ROOTS: &[&str] =
 fn is_conda(before: &str, rest: &str) -> bool {
     let name = before.trim_start_matches('.').trim_end_matches(|c: char| c.is_ascii_digit());
     let named = CONDA_ROOTS.contains(&name);
+    let extension = rest.rsplit_once('.').map_or("", |(_, extension)| extension);
     let is_archive = !rest.contains('/')
-        && (rest.ends_with(".conda") || rest.ends_with(".tar.bz2"))
+        && (extension == "conda" || rest.ends_with(".tar.bz2"))
         && rest.matches('-').count() >= 2;
     named || is_archive
 }
