@@ -20,7 +20,19 @@ pub mod secrets;
 
 pub mod model_weights;
 
+pub mod cache_order;
+
+pub mod unpinned_dependencies;
+
+pub mod layer_count;
+
+pub mod wasted_space;
+
 pub mod unreadable_layer;
+
+mod installs;
+
+mod quoted;
 
 #[cfg(test)]
 mod testing;
@@ -109,6 +121,10 @@ pub const RULES: &[&dyn Rule] = &[
     &secret_config::SecretConfig,
     &secret_file::SecretFile,
     &model_weights::ModelWeights,
+    &cache_order::CacheOrder,
+    &unpinned_dependencies::UnpinnedDependencies,
+    &layer_count::LayerCount,
+    &wasted_space::WastedSpace,
     &unreadable_layer::UnreadableLayer,
 ];
 
