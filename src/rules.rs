@@ -26,7 +26,19 @@ pub mod build_tools;
 
 pub mod dev_files;
 
+pub mod cache_order;
+
+pub mod unpinned_dependencies;
+
+pub mod layer_count;
+
+pub mod wasted_space;
+
 pub mod unreadable_layer;
+
+mod installs;
+
+mod quoted;
 
 mod sums;
 
@@ -120,6 +132,10 @@ pub const RULES: &[&dyn Rule] = &[
     &package_cache::PackageCache,
     &build_tools::BuildTools,
     &dev_files::DevFiles,
+    &cache_order::CacheOrder,
+    &unpinned_dependencies::UnpinnedDependencies,
+    &layer_count::LayerCount,
+    &wasted_space::WastedSpace,
     &unreadable_layer::UnreadableLayer,
 ];
 

@@ -4,16 +4,29 @@
 
 mod base;
 
+mod copied;
+
 mod shell;
+
+mod written;
+
+#[cfg(test)]
+pub(crate) mod samples;
 
 use std::borrow::Cow;
 
 use super::Image;
+use super::image::History;
 
+pub use copied::Copied;
 pub use shell::{Command, commands};
+pub use written::written;
 
 /// Longest instruction that is read, in bytes. Real ones stay below 10 kB.
-pub const MAX_INSTRUCTION_BYTES: usize = 256 * 1024;
+pub const MAX_INSTRUCTION_BYTES: usize = 64 * 1024;
+/// Most bytes of all instructions of an image that are read; the rest counts as empty. Those of
+/// NVIDIA's frameworks, the longest seen, have 100 kB.
+pub const MAX_HISTORY_BYTES: usize = 1024 * 1024;
 /// Most steps of a history that are read. 127 layers are the most that runtimes mount.
 pub const MAX_STEPS: usize = 2000;
 
@@ -32,34 +45,13 @@ pub struct Step<'a> {
 /// What an instruction does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Instruction<'a> {
-    /// `RUN`, without the shell and the build arguments that builders put in front.
+    /// `RUN`, without its options and without the shell and the build arguments that builders
+    /// put in front.
     Run(&'a str),
     /// `COPY` or `ADD`.
     Copy(Copied<'a>),
     /// Any other keyword, in upper case as written, and what follows it.
     Other(&'a str, &'a str),
-}
-
-/// A `COPY` or `ADD`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copied<'a> {
-    /// What is copied; the classic builder only tells a checksum, such as `dir:4f2a...`.
-    pub sources: Vec<&'a str>,
-    /// Where to.
-    pub destination: &'a str,
-}
-
-impl Copied<'_> {
-    /// Whether the whole build context is copied. The classic builder does not tell.
-    pub fn is_whole_context(&self) -> bool {
-        self.sources.iter().any(|source| matches!(*source, "." | "./" | "/" | "*" | "./*"))
-    }
-
-    /// Whether it surely copies from another stage or image: builders leave `--from` out, but
-    /// an absolute path is hardly one of the build context.
-    pub fn is_from_stage(&self) -> bool {
-        self.sources.iter().all(|source| source.len() > 1 && source.starts_with('/'))
-    }
 }
 
 impl<'a> Step<'a> {
@@ -73,9 +65,17 @@ impl<'a> Step<'a> {
         let (keyword, rest) = self.written.split_once(char::is_whitespace)?;
         let rest = rest.trim();
         match keyword {
-            "RUN" => Some(Instruction::Run(rest)),
-            "COPY" | "ADD" => copied(rest).map(Instruction::Copy),
+            "RUN" => Some(Instruction::Run(without_options(rest))),
+            "COPY" | "ADD" => Copied::parse(rest).map(Instruction::Copy),
             _ => KEYWORDS.contains(&keyword).then_some(Instruction::Other(keyword, rest)),
+        }
+    }
+
+    /// The commands of a `RUN`; none of any other instruction.
+    pub fn commands(&self) -> Vec<Command> {
+        match self.instruction() {
+            Some(Instruction::Run(line)) => commands(line),
+            _ => Vec::new(),
         }
     }
 }
@@ -99,92 +99,54 @@ const KEYWORDS: &[&str] = &[
     "WORKDIR",
 ];
 
+/// Leaves out `--mount=...`, `--network=...` and `--security=...`, which kaniko repeats.
+fn without_options(mut rest: &str) -> &str {
+    while rest.starts_with("--") {
+        rest = rest.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim_start());
+    }
+    rest
+}
+
 /// The steps of an image's history, first to last, at most [`MAX_STEPS`].
 pub fn steps(image: &Image) -> Vec<Step<'_>> {
-    let base = base::end(&image.config.history);
+    let history = read(&image.config.history);
+    let texts = texts(history);
+    let base = base::end(history, &texts);
     let mut layers = 0..image.manifest.layers.len();
-    let history = image.config.history.iter().take(MAX_STEPS).enumerate();
-    history
-        .map(|(number, step)| Step {
+    let steps = history.iter().zip(texts).enumerate();
+    steps
+        .map(|(number, (step, written))| Step {
             number,
             layer: if step.empty_layer { None } else { layers.next() },
             is_base: number < base,
-            written: written(&step.created_by),
+            written,
         })
         .collect()
 }
 
 /// How many layers, from the first, belong to the base image.
 pub fn base_layers(image: &Image) -> usize {
-    let end = base::end(&image.config.history);
-    image.config.history.iter().take(end).filter(|step| !step.empty_layer).count()
+    let history = read(&image.config.history);
+    let end = base::end(history, &texts(history));
+    let count = history.iter().take(end).filter(|step| !step.empty_layer).count();
+    count.min(image.manifest.layers.len())
 }
 
-/// An instruction as its author wrote it: without what builders put around it.
-///
-/// The values of build arguments (`RUN |2 TOKEN=... OTHER=...`) are left out, too: they may be
-/// secrets.
-pub fn written(created_by: &str) -> Cow<'_, str> {
-    let text = created_by.get(..created_by.floor_char_boundary(MAX_INSTRUCTION_BYTES));
-    let text = text.unwrap_or_default().trim();
-    let text = text.split_once("# buildkit").map_or(text, |(before, _)| before).trim_end();
-    let text = text.split_once("|unsetLabel=").map_or(text, |(before, _)| before);
-    let (is_run, bare) = match text.strip_prefix("RUN ") {
-        Some(rest) => (true, rest.trim_start()),
-        None => (false, text),
-    };
-    let bare = without_build_arguments(bare);
-    let shell = SHELLS.iter().find_map(|shell| bare.strip_prefix(shell)).map(str::trim_start);
-    match shell.map(|rest| (rest, rest.strip_prefix("#(nop)"))) {
-        Some((_, Some(instruction))) => Cow::Borrowed(instruction.trim()),
-        Some((rest, None)) => Cow::Owned(format!("RUN {rest}")),
-        None if is_run => Cow::Owned(format!("RUN {bare}")),
-        None => Cow::Borrowed(bare),
-    }
+fn read(history: &[History]) -> &[History] {
+    history.get(..MAX_STEPS).unwrap_or(history)
 }
 
-/// Shells that builders run instructions with.
-const SHELLS: &[&str] = &[
-    "/bin/sh -c ",
-    "/bin/bash -c ",
-    "/bin/bash -o pipefail -c ",
-    "/bin/bash -euo pipefail -c ",
-    "/bin/ash -eo pipefail -c ",
-    "/bin/ash -c ",
-    "bash -c ",
-    "sh -c ",
-];
-
-/// Leaves out `|2 TOKEN=... OTHER=...` in front of a command.
-fn without_build_arguments(text: &str) -> &str {
-    let is_list =
-        text.strip_prefix('|').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    if !is_list {
-        return text;
+/// Each instruction as its author wrote it.
+fn texts(history: &[History]) -> Vec<Cow<'_, str>> {
+    let mut left = MAX_HISTORY_BYTES;
+    let mut texts = Vec::with_capacity(history.len());
+    for step in history {
+        let length = step.created_by.len().min(MAX_INSTRUCTION_BYTES);
+        let rest = left.checked_sub(length);
+        left = rest.unwrap_or(left);
+        texts.push(rest.map_or(Cow::Borrowed(""), |_| written(&step.created_by)));
     }
-    // Values may hold blanks, so the end of the list is only known by the shell behind it.
-    ["/bin/sh -c ", "/bin/bash -c "]
-        .into_iter()
-        .filter_map(|shell| text.rfind(shell))
-        .min()
-        .and_then(|start| text.get(start..))
-        .unwrap_or("...")
-}
-
-/// The words of a `COPY`, without its options, also in the list form and in the classic
-/// builder's `dir:<sum> in /app`.
-fn copied(rest: &str) -> Option<Copied<'_>> {
-    let is_blank = |letter: char| letter.is_whitespace() || matches!(letter, '[' | ']' | ',' | '"');
-    let mut words: Vec<&str> = rest
-        .split(is_blank)
-        .filter(|word| !word.is_empty())
-        .skip_while(|word| word.starts_with("--"))
-        .collect();
-    let destination = words.pop()?;
-    if words.last() == Some(&"in") && words.iter().any(|word| word.contains(':')) {
-        words.pop();
-    }
-    (!words.is_empty()).then_some(Copied { sources: words, destination })
+    texts
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! What the rules judge: one image and the facts of its layers, as far as they are known.
 
+use std::sync::OnceLock;
+
 use super::around::{Around, Base, Evidence};
+use crate::model::dockerfile::{self, Step};
 use crate::model::image::Layer;
 use crate::model::{Fact, Image, LayerFacts, RuleId};
 use crate::scan::overlay::Overlay;
@@ -12,6 +15,7 @@ pub struct Seen<'a> {
     pub image: &'a Image,
     layers: Vec<(Layer<'a>, Option<&'a LayerFacts>)>,
     around: Around,
+    steps: OnceLock<Vec<Step<'a>>>,
 }
 
 /// What the layers above do to an entry.
@@ -38,7 +42,7 @@ impl<'a> Seen<'a> {
             .layers()
             .map(|layer| (layer, facts.get(layer.index).copied().flatten()))
             .collect();
-        Self { image, layers, around: Around::default() }
+        Self { image, layers, around: Around::default(), steps: OnceLock::new() }
     }
 
     /// The same, with what else is known. `around.memo` must be of this image, and one that is
@@ -66,6 +70,21 @@ impl<'a> Seen<'a> {
     /// The layers, base first, with what is known of each.
     pub fn layers(&self) -> impl Iterator<Item = (Layer<'a>, Option<&'a LayerFacts>)> + '_ {
         self.layers.iter().copied()
+    }
+
+    /// The lines of the Dockerfile, as far as the history shows them.
+    pub fn steps(&self) -> &[Step<'a>] {
+        self.steps.get_or_init(|| dockerfile::steps(self.image))
+    }
+
+    /// The lines that the image's author wrote, not the base image's vendor.
+    pub fn own_steps(&self) -> impl Iterator<Item = &Step<'a>> {
+        self.steps().iter().filter(|step| !step.is_base)
+    }
+
+    /// The layer of that index.
+    pub fn layer(&self, index: usize) -> Option<(Layer<'a>, Option<&'a LayerFacts>)> {
+        self.layers.get(index).copied()
     }
 
     /// Whether every layer has been read to its end.

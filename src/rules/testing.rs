@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Around, Rule, Seen, Settings, Tally, Want};
+use crate::model::dockerfile;
 use crate::model::manifest::Manifest;
 use crate::model::{
     Descriptor, Digest, Entry, EntryKind, Finding, Image, ImageConfig, LayerFacts, Level, Platform,
@@ -106,9 +107,8 @@ impl Sample {
     pub(crate) fn step(mut self, created_by: &str) -> Self {
         self.image.config.history.push(crate::model::image::History {
             created_by: created_by.to_owned(),
-            comment: String::new(),
-            author: String::new(),
             empty_layer: true,
+            ..Default::default()
         });
         self
     }
@@ -157,6 +157,20 @@ impl Sample {
             *last = Some(facts);
         }
         sample
+    }
+
+    /// Steps as builders write them; one that begins with `+` makes a layer without files.
+    pub(crate) fn built(mut self, steps: &[&str]) -> Self {
+        for (text, step) in steps.iter().zip(dockerfile::samples::history(steps)) {
+            self = match text.strip_prefix('+') {
+                Some(text) => self.layer(text, &[]),
+                None => self.step(text),
+            };
+            if let Some(last) = self.image.config.history.last_mut() {
+                *last = step;
+            }
+        }
+        self
     }
 
     pub(crate) fn findings(&self) -> Vec<Finding> {

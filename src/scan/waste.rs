@@ -73,8 +73,9 @@ impl Waste {
         let mut above = Above::default();
         let mut sums = HashMap::new();
         for (index, listing) in layers.iter().rev() {
+            let mut folder = Folder::default();
             for listed in listing.iter().filter(|listed| listed.size > 0) {
-                if let Some((by, loss)) = above.hides(&listed) {
+                if let Some((by, loss)) = above.hides(&listed, &mut folder) {
                     note(&mut sums, *index, by, loss, listed);
                 }
             }
@@ -140,10 +141,10 @@ impl Above {
         }
     }
 
-    /// The nearest layer above that hides a file, and how.
-    fn hides(&self, listed: &Listed) -> Option<(usize, Loss)> {
-        let at = |path: &str| self.paths.get(&self.state.hash_one(path));
-        let itself = at(&listed.path).and_then(|at| {
+    /// The nearest layer above that hides a file, and how. `folder` is the one of the file
+    /// before: archives list folder by folder.
+    fn hides(&self, listed: &Listed, folder: &mut Folder) -> Option<(usize, Loss)> {
+        let itself = self.at(&listed.path).and_then(|at| {
             let (by, size) = at.itself?;
             Some((
                 by,
@@ -154,13 +155,33 @@ impl Above {
                 },
             ))
         });
-        let parents = std::iter::successors(parent(&listed.path), |path| parent(path));
-        let below = parents.filter_map(|path| {
-            let (by, deletes) = at(path)?.below?;
-            Some((by, if deletes { Loss::Deleted } else { Loss::Replaced }))
-        });
-        itself.into_iter().chain(below).min_by_key(|(by, _)| *by)
+        let parent = parent(&listed.path).unwrap_or_default();
+        if folder.path.as_deref() != Some(parent) {
+            *folder = Folder { path: Some(parent.to_owned()), hidden: self.hides_below(parent) };
+        }
+        itself.into_iter().chain(folder.hidden).min_by_key(|(by, _)| *by)
     }
+
+    /// The nearest layer above that hides what is in a folder.
+    fn hides_below(&self, folder: &str) -> Option<(usize, Loss)> {
+        std::iter::successors(Some(folder), |path| parent(path))
+            .filter_map(|path| {
+                let (by, deletes) = self.at(path)?.below?;
+                Some((by, if deletes { Loss::Deleted } else { Loss::Replaced }))
+            })
+            .min_by_key(|(by, _)| *by)
+    }
+
+    fn at(&self, path: &str) -> Option<&At> {
+        self.paths.get(&self.state.hash_one(path))
+    }
+}
+
+/// A folder and what hides it.
+#[derive(Default)]
+struct Folder {
+    path: Option<String>,
+    hidden: Option<(usize, Loss)>,
 }
 
 fn parent(path: &str) -> Option<&str> {

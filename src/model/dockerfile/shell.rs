@@ -1,9 +1,13 @@
 //! The commands of a `RUN` line, split well enough to tell which program gets which words.
 //! No shell: nothing is expanded, and what is quoted stays one word.
 
+mod program;
+
 /// Most commands read in one line, and most words of all.
 const MAX_COMMANDS: usize = 1000;
 const MAX_WORDS: usize = 20_000;
+/// How deep scripts within scripts (`bash -c "bash -c ..."`) are read.
+const MAX_DEPTH: u8 = 3;
 
 /// One simple command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -11,19 +15,16 @@ pub struct Command {
     words: Vec<String>,
 }
 
-/// Words in front of a program that are none: they run another one.
-const WRAPPERS: &[&str] =
-    &["sudo", "exec", "time", "env", "nice", "command", "then", "do", "else", "if", "!", "{", "("];
-
 impl Command {
-    /// Name of the program, without its directory; empty when there is none.
+    /// Name of the program, without its directory; empty when there is none. What only runs
+    /// another program (`sudo`, `python -m`, `conda run`) is none.
     pub fn program(&self) -> &str {
-        self.argv().next().map_or("", |word| word.rsplit('/').next().unwrap_or(word))
+        self.argv().first().map_or("", |word| program::name(word))
     }
 
     /// Words behind the program.
     pub fn arguments(&self) -> impl Iterator<Item = &str> {
-        self.argv().skip(1)
+        self.argv().iter().skip(1).map(String::as_str)
     }
 
     /// Whether one of the words behind the program is `word`.
@@ -31,46 +32,24 @@ impl Command {
         self.arguments().any(|argument| argument == word)
     }
 
-    /// Program and words, without assignments and wrappers in front.
-    fn argv(&self) -> impl Iterator<Item = &str> {
-        let is_front = |word: &&str| {
-            let assigns = word.split_once('=').is_some_and(|(name, _)| is_name(name));
-            assigns || WRAPPERS.contains(word)
-        };
-        self.words.iter().map(String::as_str).skip_while(is_front)
+    /// Value of a variable that is set for this command only.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.words
+            .iter()
+            .map_while(|word| program::assignment(word))
+            .find_map(|(given, value)| (given == name).then_some(value))
+    }
+
+    fn argv(&self) -> &[String] {
+        program::unwrapped(&self.words)
     }
 }
 
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-}
-
-/// The commands of a line of shell, in order, also those behind `&&`, `;` and pipes.
+/// The commands of a line of shell, in order, also those behind `&&`, `;` and pipes, in `$(...)`
+/// and in scripts that a shell is given. Redirections and documents (`<<EOF`) are left out.
 pub fn commands(line: &str) -> Vec<Command> {
     let mut split = Split::default();
-    let mut letters = line.chars().peekable();
-    while let Some(letter) = letters.next() {
-        if split.is_full() {
-            break;
-        }
-        match (split.quote, letter) {
-            (Some(quote), _) if letter == quote => split.quote = None,
-            (None, '\'' | '"') => split.open(letter),
-            (None | Some('"'), '\\') => match letters.next() {
-                // A continued line, unless quoted.
-                Some('\n') => {}
-                Some(escaped) => split.word.get_or_insert_default().push(escaped),
-                None => {}
-            },
-            (None, ';' | '&' | '|' | '\n' | '(' | ')') => split.end_command(),
-            (None, '#') if split.word.is_none() => {
-                while letters.next_if(|letter| *letter != '\n').is_some() {}
-            }
-            (None, letter) if letter.is_whitespace() => split.end_word(),
-            (_, letter) => split.word.get_or_insert_default().push(letter),
-        }
-    }
-    split.end_command();
+    split.read(line, 0);
     split.done
 }
 
@@ -78,29 +57,125 @@ pub fn commands(line: &str) -> Vec<Command> {
 struct Split {
     quote: Option<char>,
     word: Option<String>,
+    next: Next,
+    documents: Vec<Document>,
     command: Command,
     done: Vec<Command>,
     words: usize,
 }
 
+/// What the next word is.
+#[derive(Default, PartialEq, Eq, Clone, Copy)]
+enum Next {
+    #[default]
+    Word,
+    /// A file that something is redirected to or from.
+    Target,
+    /// The last line of a document.
+    Delimiter,
+}
+
+/// A document in the lines that follow.
+struct Document {
+    delimiter: String,
+    /// Whether a shell runs it.
+    is_script: bool,
+}
+
 impl Split {
+    fn read(&mut self, line: &str, depth: u8) {
+        let mut letters = line.chars();
+        while let Some(letter) = letters.next() {
+            if self.is_full() {
+                break;
+            }
+            let rest = letters.as_str();
+            match (self.quote, letter) {
+                (Some(quote), _) if letter == quote => self.quote = None,
+                (None, '\'' | '"') => self.open(letter),
+                (None | Some('"'), '\\') => match letters.next() {
+                    // A continued line, unless quoted.
+                    Some('\n') | None => {}
+                    Some(escaped) => self.word.get_or_insert_default().push(escaped),
+                },
+                (None, '\n') => {
+                    self.end_command(depth);
+                    letters = self.skip_documents(rest, depth).chars();
+                }
+                (None, '<' | '>') => letters = self.redirect(letter, rest).chars(),
+                (None, '&') if rest.starts_with('>') => self.end_word(),
+                (None, ';' | '&' | '|' | '(' | ')' | '`') => self.end_command(depth),
+                (None, '#') if self.word.is_none() => {
+                    letters = rest.find('\n').and_then(|at| rest.get(at..)).unwrap_or("").chars();
+                }
+                (None, letter) if letter.is_whitespace() => self.end_word(),
+                (_, letter) => self.word.get_or_insert_default().push(letter),
+            }
+        }
+        self.quote = None;
+        self.end_command(depth);
+    }
+
     fn open(&mut self, quote: char) {
         self.quote = Some(quote);
         self.word.get_or_insert_default();
     }
 
-    fn end_word(&mut self) {
-        if let Some(word) = self.word.take() {
-            self.command.words.push(word);
-            self.words = self.words.saturating_add(1);
+    /// Reads the arrow, of which the first letter is gone; the rest of the line is returned.
+    fn redirect<'a>(&mut self, arrow: char, rest: &'a str) -> &'a str {
+        // The number in `2>file` belongs to the arrow.
+        let is_number = |word: &mut String| word.chars().all(|letter| letter.is_ascii_digit());
+        if self.word.take_if(is_number).is_none() {
+            self.end_word();
+        }
+        let document = rest.strip_prefix('<').filter(|_| arrow == '<');
+        match document.filter(|rest| !rest.starts_with('<')) {
+            Some(rest) => {
+                self.next = Next::Delimiter;
+                rest.strip_prefix('-').unwrap_or(rest)
+            }
+            None => {
+                self.next = if rest.starts_with('(') { Next::Word } else { Next::Target };
+                rest.trim_start_matches(['<', '>', '&', '|'])
+            }
         }
     }
 
-    fn end_command(&mut self) {
-        self.end_word();
-        if !self.command.words.is_empty() {
-            self.done.push(std::mem::take(&mut self.command));
+    fn end_word(&mut self) {
+        let Some(word) = self.word.take() else { return };
+        match std::mem::take(&mut self.next) {
+            Next::Word => self.command.words.push(word),
+            Next::Target => {}
+            Next::Delimiter => {
+                let is_script = program::is_shell(self.command.program());
+                self.documents.push(Document { delimiter: word, is_script });
+            }
         }
+        self.words = self.words.saturating_add(1);
+    }
+
+    fn end_command(&mut self, depth: u8) {
+        self.end_word();
+        self.next = Next::Word;
+        let command = std::mem::take(&mut self.command);
+        match program::script(command.argv()) {
+            Some(script) if depth < MAX_DEPTH => self.read(&script, depth.saturating_add(1)),
+            _ if command.words.is_empty() => {}
+            _ => self.done.push(command),
+        }
+    }
+
+    /// Skips the documents that begin at a new line, but reads those that a shell runs. One
+    /// without an end is none: a lone `<<` must not hide the lines that follow.
+    fn skip_documents<'a>(&mut self, mut rest: &'a str, depth: u8) -> &'a str {
+        for document in std::mem::take(&mut self.documents) {
+            let Some((body, behind)) = split_at_line(rest, &document.delimiter) else { break };
+            if document.is_script && depth < MAX_DEPTH {
+                self.read(body, depth.saturating_add(1));
+            }
+            rest = behind;
+        }
+        rest
     }
 
     fn is_full(&self) -> bool {
@@ -108,56 +183,18 @@ impl Split {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(line: &str) -> Vec<String> {
-        let one = |command: &Command| {
-            let arguments: Vec<&str> = command.arguments().collect();
-            format!("{} {arguments:?}", command.program())
-        };
-        commands(line).iter().map(one).collect()
-    }
-
-    #[test]
-    fn splits_commands() {
-        insta::assert_debug_snapshot!(
-            shown("set -e; A=1 B='x y' sudo /usr/bin/apt-get update && \\\n pip install 'torch>=2' \"a b\" # end\n(cd /x || exit) | tee; if true; then conda install -y gcc; fi"),
-            @r#"
-        [
-            "set [\"-e\"]",
-            "apt-get [\"update\"]",
-            "pip [\"install\", \"torch>=2\", \"a b\"]",
-            "cd [\"/x\"]",
-            "exit []",
-            "tee []",
-            "true []",
-            "conda [\"install\", \"-y\", \"gcc\"]",
-            "fi []",
-        ]
-        "#);
-        assert_eq!(shown("echo 'a;b' \"c && d\" e\\;f"), ["echo [\"a;b\", \"c && d\", \"e;f\"]"]);
-        assert_eq!(shown(""), Vec::<String>::new());
-        assert_eq!(shown("\\"), Vec::<String>::new());
-    }
-
-    #[test]
-    fn the_number_of_commands_and_words_is_capped() {
-        for (count, expected) in [(999, 999), (1000, 1000), (1001, 1000)] {
-            assert_eq!(commands(&"a;".repeat(count)).len(), expected);
+/// What stands before and behind the first line that is `delimiter`.
+fn split_at_line<'a>(text: &'a str, delimiter: &str) -> Option<(&'a str, &'a str)> {
+    let mut start = 0_usize;
+    for line in text.split_inclusive('\n') {
+        let end = start.saturating_add(line.len());
+        if line.trim_start_matches('\t').trim_end() == delimiter {
+            return Some((text.get(..start)?, text.get(end..)?));
         }
-        for (count, expected) in [(19_999, 19_999), (20_000, 20_000), (20_001, 20_000)] {
-            assert_eq!(commands(&"a ".repeat(count))[0].words.len(), expected);
-        }
+        start = end;
     }
-
-    proptest::proptest! {
-        #[test]
-        fn hostile_lines_are_no_panic(line in "([ ;&|\\\\'\"#\n()=]|[a-zä]{1,4}){0,60}") {
-            for command in commands(&line) {
-                let _ = (command.program(), command.arguments().count());
-            }
-        }
-    }
+    None
 }
+
+#[cfg(test)]
+mod tests;
