@@ -6,9 +6,15 @@
 
 pub mod decompress;
 
+pub mod deep;
+
 pub mod entries;
 
+pub mod inside;
+
 pub mod overlay;
+
+mod zip;
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
@@ -138,6 +144,8 @@ pub struct LayerScan<'a> {
     observer: &'a mut dyn Observer,
     counts: Vec<usize>,
     fact_bytes: u64,
+    /// Bytes that packed files unpacked to.
+    inside_bytes: u64,
     content: Vec<u8>,
 }
 
@@ -155,6 +163,7 @@ impl<'a> LayerScan<'a> {
             observer,
             counts: vec![0; RULES.len()],
             fact_bytes: 0,
+            inside_bytes: 0,
             content: Vec::with_capacity(HEAD_BYTES),
         }
     }
@@ -262,13 +271,18 @@ impl<'a> LayerScan<'a> {
         }
         for (index, (want, rule)) in wants.iter().zip(RULES).enumerate() {
             let content = match want {
-                Want::Nothing => continue,
+                Want::Nothing | Want::Windows | Want::Inside => continue,
                 Want::Head => self.content.get(..HEAD_BYTES).unwrap_or(&self.content),
                 Want::Whole => &self.content,
             };
             let before = self.layer.facts.len();
             rule.look(entry, content, self.limits, &mut self.layer.facts);
             self.cap_facts(index, *rule, before)?;
+        }
+        if wants.contains(&Want::Inside) {
+            self.look_inside(archive, entry, &wants)?;
+        } else if wants.contains(&Want::Windows) {
+            self.look_in_windows(archive, entry, &wants)?;
         }
         // One large text must not keep its memory for the rest of the layer.
         self.content.shrink_to(1 << 20);
