@@ -43,7 +43,7 @@ mod quoted;
 mod sums;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use around::{Around, Needs};
 pub use seen::{Fate, Seen};
@@ -51,6 +51,7 @@ pub use settings::{Setting, SettingKind, Settings};
 
 use crate::model::{Entry, Fact, Finding, Level, RuleId};
 use crate::scan::Limits;
+use crate::scan::inside::Closed;
 
 /// What a rule asks to see of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,13 @@ pub enum Want {
     Head,
     /// The whole content, up to [`Limits::text_bytes`].
     Whole,
+    /// The whole content in windows of [`crate::scan::deep::WINDOW_BYTES`]: `look` is called for
+    /// each in turn, up to [`crate::scan::deep::MAX_WINDOWED_BYTES`]. Not together with
+    /// [`Self::Inside`] of another rule, which reads the content first.
+    Windows,
+    /// What is packed in it: its members and what it unpacks to are offered as entries of their
+    /// own, by their heads, at `<path>!/<member>` (see [`crate::scan::inside`]).
+    Inside,
 }
 
 /// What is said about a rule, everywhere: `plimsoll rules`, the README table, reports.
@@ -106,6 +114,9 @@ pub trait Rule: Sync {
     fn needs(&self, _settings: &Settings) -> Needs {
         Needs::default()
     }
+
+    /// Records that an entry whose inside it wanted could not be looked through.
+    fn closed(&self, _entry: &Entry<'_>, _why: Closed, _facts: &mut Vec<Fact>) {}
 
     /// Complains about an image. Called with partial facts too: more facts may only add
     /// findings, never take back one of level deny. A rule that cannot promise that says nothing

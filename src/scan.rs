@@ -8,13 +8,19 @@ pub mod decompress;
 
 pub mod seams;
 
+pub mod deep;
+
 pub mod entries;
 
 mod index;
 
+pub mod inside;
+
 pub mod overlay;
 
 pub mod waste;
+
+mod zip;
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
@@ -148,6 +154,8 @@ pub struct LayerScan<'a> {
     counts: Vec<usize>,
     tallies: Vec<Box<dyn Tally>>,
     fact_bytes: u64,
+    /// Bytes that packed files unpacked to.
+    inside_bytes: u64,
     content: Vec<u8>,
     seams: Seams,
     inventory: Inventory,
@@ -169,6 +177,7 @@ impl<'a> LayerScan<'a> {
             counts: vec![0; RULES.len()],
             tallies: RULES.iter().filter_map(|rule| rule.tally()).collect(),
             fact_bytes: 0,
+            inside_bytes: 0,
             content: Vec::with_capacity(HEAD_BYTES),
             seams: Seams::default(),
             inventory: Inventory::default(),
@@ -303,13 +312,18 @@ impl<'a> LayerScan<'a> {
         }
         for (index, (want, rule)) in wants.iter().zip(RULES).enumerate() {
             let content = match want {
-                Want::Nothing => continue,
+                Want::Nothing | Want::Windows | Want::Inside => continue,
                 Want::Head => self.content.get(..HEAD_BYTES).unwrap_or(&self.content),
                 Want::Whole => &self.content,
             };
             let before = self.layer.facts.len();
             rule.look(entry, content, self.limits, &mut self.layer.facts);
             self.cap_facts(index, *rule, before)?;
+        }
+        if wants.contains(&Want::Inside) {
+            self.look_inside(archive, entry, &wants)?;
+        } else if wants.contains(&Want::Windows) {
+            self.look_in_windows(archive, entry, &wants)?;
         }
         // One large text must not keep its memory for the rest of the layer.
         self.content.shrink_to(1 << 20);

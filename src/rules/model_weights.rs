@@ -10,18 +10,20 @@
 //! # What to do instead
 //! Mount or download them when the container starts.
 
+mod company;
 mod formats;
+mod kinds;
 mod models;
 mod names;
+mod places;
 
-use std::collections::BTreeSet;
-
-use self::formats::Format;
+use self::formats::{By, Format};
 use self::models::Model;
 use super::{Meta, Rule, Seen, Setting, Settings, Want};
 use crate::answer::size;
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
 use crate::scan::Limits;
+use crate::scan::inside::{self, Closed};
 
 /// The rule.
 pub struct ModelWeights;
@@ -48,11 +50,14 @@ static META: Meta = Meta {
     id: ID,
     title: "model weights in the image",
     what: "Recognises weight files by their first bytes (safetensors, GGUF and GGML, PyTorch and \
-        TorchScript, HDF5 and Keras, ONNX and ONNX Runtime, TFLite, TensorFlow variables, \
-        TensorRT, NumPy, pickle and joblib, Flax, NeMo, XGBoost, LightGBM, CatBoost, fastText, \
-        CTranslate2 and more), by the caches of Hugging Face, Ollama, torch hub, Whisper and \
-        ModelScope, whose blobs have no extension, and by names last. Tokenizers, `.pth` path \
-        files, headers, test data and package indexes are no weights. A name alone warns.",
+        TorchScript, HDF5 and Keras, ONNX and ONNX Runtime, TFLite, TensorFlow, TensorRT, \
+        PaddlePaddle, NumPy, pickle and joblib, Flax, NeMo, XGBoost, LightGBM, CatBoost, fastText, \
+        spaCy, CTranslate2 and more), also inside zip, tar, gzip and zstd files and in base64; by \
+        the caches of Hugging Face, Ollama, torch hub, Keras and ModelScope, whose blobs have no \
+        extension; by what lies beside them (tensors that an ONNX model names, OpenVINO's \
+        descriptions); and by names last. Tokenizers, `.pth` path files, headers, test data and \
+        package indexes are no weights. A name alone warns, and so do large files that look like \
+        tensors.",
     why: "Weights change at another pace than code. Inside the image they are pulled again with \
         every release and by every node, push the image to tens of gigabytes, and escape \
         whatever access control the model store has.",
@@ -68,11 +73,33 @@ const FIX: &str = "keep the weights outside the image (volume, object storage, m
     load them when the container starts; add their directory to `.dockerignore`";
 const CACHE_FIX: &str = "do not download models in RUN; set `HF_HOME` (or the tool's own cache \
     variable) to a mounted volume and let the first start fill it";
+const ARCHIVE_FIX: &str = "ship files unpacked, or as one plain zip, tar, gzip or zstd, so that \
+    they can be looked at";
 
 /// Smaller files are never recorded: below what a policy may sensibly warn about.
 const FLOOR_BYTES: u64 = 256 * 1024;
+/// The same for what is packed in another file: many small arrays make a large archive.
+const PACKED_FLOOR_BYTES: u64 = 64 * 1024;
+/// What has no signature is suspected of being weights from this size on.
+const RAW_BYTES: u64 = 50 << 20;
+/// Smaller files are not asked whether another speaks for them.
+const COMPANY_BYTES: u64 = 1 << 20;
+/// Damaged packed files are mentioned from this size on.
+const DAMAGED_BYTES: u64 = 10 << 20;
+/// ONNX models up to this size are searched for the names of files that hold their tensors:
+/// larger ones hold them themselves.
+const ONNX_BYTES: u64 = 8 << 20;
+/// Largest configuration of a model.
+const CONFIG_BYTES: u64 = 1 << 20;
 /// How many files of one model a message names.
 const NAMED_FILES: usize = 3;
+
+/// Kind of the fact that names the files with an ONNX model's tensors.
+const ONNX_DATA_NAMES: &str = "onnx-data-names";
+/// Kind of the fact that a model's configuration lies here.
+const MODEL_CONFIG: &str = "model-config";
+/// Kind of an archive that unpacks to too much.
+const BOTTOMLESS: &str = "bottomless-archive";
 
 impl Rule for ModelWeights {
     fn meta(&self) -> &'static Meta {
@@ -80,93 +107,151 @@ impl Rule for ModelWeights {
     }
 
     fn want(&self, entry: &Entry<'_>, head: &[u8]) -> Want {
-        if format(entry, head).is_some() { Want::Head } else { Want::Nothing }
+        if entry.kind != EntryKind::File {
+            return Want::Nothing;
+        }
+        if is_small_onnx(entry, head) {
+            return Want::Whole;
+        }
+        if is_model_config(entry, head) {
+            return Want::Head;
+        }
+        let format = format(entry, head);
+        let is_weak = format.is_none_or(|format| matches!(format.by, By::Name | By::Company));
+        if is_weak && entry.size >= floor(entry) && inside::is_packed(head) {
+            return Want::Inside;
+        }
+        if format.is_some() { Want::Head } else { Want::Nothing }
     }
 
     fn look(&self, entry: &Entry<'_>, content: &[u8], _limits: &Limits, facts: &mut Vec<Fact>) {
-        if let Some(Format { kind, by }) = format(entry, content) {
+        if is_model_config(entry, content) {
+            facts.push(Fact::new(ID, MODEL_CONFIG, entry.path, entry.size));
+        }
+        if is_small_onnx(entry, content) {
+            let names = formats::external_data(content);
+            if !names.is_empty() {
+                let fact = Fact::new(ID, ONNX_DATA_NAMES, entry.path, entry.size);
+                facts.push(fact.with("names", names.join("\n")));
+            }
+        }
+        let head = content.get(..crate::scan::HEAD_BYTES).unwrap_or(content);
+        if let Some(Format { kind, by }) = format(entry, head) {
+            facts.push(Fact::new(ID, kind, entry.path, entry.size).with("by", by.as_str()));
+        }
+    }
+
+    fn closed(&self, entry: &Entry<'_>, why: Closed, facts: &mut Vec<Fact>) {
+        let (kind, by, from) = match why {
+            Closed::TooLarge => (BOTTOMLESS, By::Place, FLOOR_BYTES),
+            Closed::Damaged => ("closed-archive", By::Name, DAMAGED_BYTES),
+        };
+        if entry.size >= from {
             facts.push(Fact::new(ID, kind, entry.path, entry.size).with("by", by.as_str()));
         }
     }
 
     fn judge(&self, seen: &Seen<'_>, settings: &Settings) -> Vec<Finding> {
-        let described = descriptions(seen);
-        let is_weight = |fact: &Fact| {
-            fact.kind != names::OPENVINO || described.contains(&description(&fact.path))
-        };
-        let files = seen.facts(&META.id).filter(|(_, fact)| is_weight(fact));
-        let models = models::of(files.collect(), settings);
+        let promoted = company::promoted(seen);
+        let recorded = seen.facts(&META.id).filter(|(_, fact)| is_file(fact));
+        let promoted = promoted.iter().map(|(layer, fact)| (*layer, fact));
+        let models = models::of(recorded.chain(promoted).collect(), settings);
         models.iter().filter_map(|model| model.finding(seen, settings)).collect()
     }
 }
 
+/// Whether a fact is about a file that is weights by itself.
+fn is_file(fact: &Fact) -> bool {
+    fact.particular("by").is_some_and(|by| by != By::Company.as_str())
+}
+
+/// An ONNX model whose tensors may lie in other files.
+fn is_small_onnx(entry: &Entry<'_>, head: &[u8]) -> bool {
+    entry.size <= ONNX_BYTES
+        && (entry.extension().eq_ignore_ascii_case("onnx") || formats::is_onnx(head, entry.size))
+}
+
+/// The configuration that transformers and diffusers write beside the weights.
+fn is_model_config(entry: &Entry<'_>, head: &[u8]) -> bool {
+    let words = [&b"\"architectures\""[..], b"\"model_type\"", b"\"_class_name\""];
+    entry.name() == "config.json"
+        && entry.size <= CONFIG_BYTES
+        && words.iter().any(|word| head.windows(word.len()).any(|window| window == *word))
+}
+
+fn floor(entry: &Entry<'_>) -> u64 {
+    let is_packed = entry.path.contains(inside::SEPARATOR);
+    if is_packed { PACKED_FLOOR_BYTES } else { FLOOR_BYTES }
+}
+
 /// The weight format of an entry, if it is one and large enough to matter.
 fn format(entry: &Entry<'_>, head: &[u8]) -> Option<Format> {
-    if entry.kind != EntryKind::File || entry.size < FLOOR_BYTES || head.starts_with(b"\x7fELF") {
+    if entry.kind != EntryKind::File || entry.size < floor(entry) {
         return None;
     }
+    if head.starts_with(b"\x7fELF") {
+        return formats::in_object_file(head, entry.size);
+    }
     let extension = entry.extension().to_ascii_lowercase();
-    if names::is_elsewhere(entry.path) {
+    if places::is_elsewhere(entry.path) {
         return formats::by_signature(&extension, head, entry.size);
     }
     formats::by_magic(&extension, head, entry.size)
         .or_else(|| names::by_name(entry.path, &extension, head))
+        .or_else(|| suspected(entry, &extension, head))
 }
 
-/// Where OpenVINO describes the weights of `path`.
-fn description(path: &str) -> String {
-    format!("{}.xml", path.strip_suffix(".bin").unwrap_or(path))
-}
-
-/// The descriptions of OpenVINO models that are there. Walks the listings only when a candidate
-/// asks for it.
-fn descriptions(seen: &Seen<'_>) -> BTreeSet<String> {
-    let wanted: BTreeSet<String> = seen
-        .facts(&META.id)
-        .filter(|(_, fact)| fact.kind == names::OPENVINO)
-        .map(|(_, fact)| description(&fact.path))
-        .collect();
-    if wanted.is_empty() {
-        return wanted;
+/// What has no signature but may be weights by its looks, or by what lies beside it.
+fn suspected(entry: &Entry<'_>, extension: &str, head: &[u8]) -> Option<Format> {
+    let by_looks = |kind| Some(Format { kind, by: By::Name });
+    let is_large = entry.size >= RAW_BYTES && !places::is_system(entry.path);
+    if formats::is_opaque_archive(head) {
+        let named = names::is_model_archive(entry.path);
+        // conda keeps its packages as archives.
+        let suspect = named || (is_large && !entry.path.contains("/pkgs/"));
+        return if suspect { by_looks("closed-archive") } else { None };
     }
-    seen.layers()
-        .filter_map(|(_, facts)| facts)
-        .flat_map(|facts| facts.listing.iter())
-        .filter(|listed| listed.kind == EntryKind::File && wanted.contains(&listed.path))
-        .map(|listed| listed.path)
-        .collect()
+    if formats::is_text(head) || inside::is_packed(head) {
+        return None;
+    }
+    if is_large && !entry.is_in_python_packages() && formats::are_floats(head) {
+        return by_looks("raw-tensors");
+    }
+    let plain = ["", "bin", "dat", "data", "raw", "weight", "weights", "model", "tensor", "blob"];
+    (entry.size >= COMPANY_BYTES && plain.contains(&extension))
+        .then_some(Format { kind: "unknown", by: By::Company })
 }
 
 /// Whether more than a name speaks for it.
 fn is_sure(fact: &Fact) -> bool {
-    fact.particular("by") != Some(formats::By::Name.as_str())
+    fact.particular("by") != Some(By::Name.as_str())
 }
 
 /// Whether the file came with a package or as its test data.
 fn is_packaged(path: &str) -> bool {
     path.split('/').any(|part| part == "site-packages" || part == "dist-packages")
-        || names::is_fixture(path)
+        || places::is_fixture(path)
 }
 
 impl Model<'_> {
     fn finding(&self, seen: &Seen<'_>, settings: &Settings) -> Option<Finding> {
         let (layer, largest) = self.largest()?;
         let total = self.total();
-        let level = if self.is_denied(settings) {
-            Level::Deny
-        } else if total >= settings.number(&WARN_SIZE) && !names::is_fixture(&largest.path) {
-            Level::Warn
-        } else {
-            return None;
+        let level = if self.is_denied(settings) { Level::Deny } else { Level::Warn };
+        let fix = match largest.kind.as_str() {
+            BOTTOMLESS => ARCHIVE_FIX,
+            kind if kind.ends_with("-cache") => CACHE_FIX,
+            _ => FIX,
         };
-        let fix = if largest.kind.ends_with("-cache") { CACHE_FIX } else { FIX };
-        let message = self.message(largest, total) + &seen.fate_words(layer.index, &largest.path);
+        // What is packed in a file shares its fate.
+        let path = largest.path.split(inside::SEPARATOR).next().unwrap_or(&largest.path);
+        let message = self.message(largest, total) + &seen.fate_words(layer.index, path);
         let finding = Finding::new(ID, level, message, fix);
         Some(finding.in_layer(layer).at_path(&largest.path, total))
     }
 
     fn message(&self, largest: &Fact, total: u64) -> String {
-        let words = words(&largest.kind);
+        let words = kinds::words(&largest.kind);
         let may = if is_sure(largest) { "" } else { "what may be " };
         match self.parts.as_slice() {
             [_] => format!("{may}{words} of {}: `{}`", size(total), largest.path),
@@ -188,48 +273,6 @@ impl Model<'_> {
                 )
             }
         }
-    }
-}
-
-/// A kind in people's words.
-fn words(kind: &str) -> &'static str {
-    match kind {
-        "safetensors" => "safetensors weights",
-        "gguf" => "GGUF weights",
-        "ggml" => "GGML weights",
-        "pytorch" => "PyTorch weights",
-        "numpy" => "NumPy arrays",
-        "hdf5" => "HDF5 weights",
-        "keras" => "Keras weights",
-        "onnx" => "an ONNX model",
-        "onnxruntime" => "an ONNX Runtime model",
-        "tflite" => "a TFLite model",
-        "executorch" => "an ExecuTorch model",
-        "tensorrt" => "a TensorRT engine",
-        "openvino" => "an OpenVINO model",
-        "tensorflow" => "a TensorFlow model",
-        "coreml" => "a Core ML model",
-        "catboost" => "a CatBoost model",
-        "xgboost" => "an XGBoost model",
-        "lightgbm" => "a LightGBM model",
-        "fasttext" => "fastText vectors",
-        "mxnet" => "MXNet parameters",
-        "flax" => "Flax weights",
-        "nemo" => "a NeMo model",
-        "pickle" => "a pickled model",
-        "joblib" => "a joblib model",
-        "llamafile" => "a llamafile",
-        "torchserve" => "a TorchServe archive",
-        "darknet" => "Darknet weights",
-        "ctranslate2" => "a CTranslate2 model",
-        "dlib" => "a dlib model",
-        "archive-of-weights" => "an archive of model weights",
-        "hugging-face-cache" => "model weights in the Hugging Face cache",
-        "ollama-cache" => "model weights in the Ollama store",
-        "torch-hub-cache" => "model weights in the torch hub cache",
-        "whisper-cache" => "model weights in the Whisper cache",
-        "modelscope-cache" => "model weights in the ModelScope cache",
-        _ => "model weights",
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::manifest::Manifest;
 use crate::model::{
     Descriptor, Digest, Entry, EntryKind, Finding, Image, ImageConfig, LayerFacts, Level, Platform,
 };
-use crate::scan::{HEAD_BYTES, Limits};
+use crate::scan::{HEAD_BYTES, Limits, ReadAll, scan_layer};
 
 /// One file of a layer.
 pub(crate) struct File {
@@ -43,6 +43,18 @@ pub(crate) fn entry(path: &str, kind: EntryKind) -> File {
 /// A link of that kind to `target`.
 pub(crate) fn link(path: &str, kind: EntryKind, target: &str) -> File {
     File { link: Some(target.to_owned()), ..entry(path, kind) }
+}
+
+/// A tar archive of those files.
+pub(crate) fn tar_of(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, content) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len().try_into().unwrap());
+        header.set_mode(0o644);
+        builder.append_data(&mut header, path, &content[..]).unwrap();
+    }
+    builder.into_inner().unwrap()
 }
 
 /// An image under construction, for one rule.
@@ -146,9 +158,12 @@ impl Sample {
             facts.unpacked_bytes += file.size;
             facts.listing.push(&file.path, file.kind, file.size);
             match rule.want(&entry, head) {
-                Want::Nothing => {}
+                // What is packed needs the real scanner: `Self::scanned`.
+                Want::Nothing | Want::Inside => {}
                 Want::Head => rule.look(&entry, head, &limits, &mut facts.facts),
-                Want::Whole => rule.look(&entry, &file.content, &limits, &mut facts.facts),
+                Want::Whole | Want::Windows => {
+                    rule.look(&entry, &file.content, &limits, &mut facts.facts);
+                }
             }
         }
         facts.facts.extend(tally.into_iter().flat_map(Tally::facts));
@@ -171,6 +186,20 @@ impl Sample {
             }
         }
         self
+    }
+
+    /// A layer with those files, read by the real scanner. Sizes are those of the contents.
+    pub(crate) fn scanned(self, created_by: &str, files: &[(&str, Vec<u8>)]) -> Self {
+        let mut sample = self.unread(created_by, 1000);
+        let bytes = tar_of(files);
+        let digest = Digest::of(&bytes);
+        let size = u64::try_from(bytes.len()).unwrap();
+        let facts =
+            scan_layer(&bytes[..], &digest, size, &Limits::default(), &mut ReadAll).unwrap();
+        if let Some(last) = sample.facts.last_mut() {
+            *last = Some(facts);
+        }
+        sample
     }
 
     pub(crate) fn findings(&self) -> Vec<Finding> {

@@ -7,13 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names;
-use super::{MIN_SIZE, MIN_SIZE_IN_PACKAGES, Settings, is_packaged, is_sure};
+use super::{MIN_SIZE, MIN_SIZE_IN_PACKAGES, Settings, WARN_SIZE, is_packaged, is_sure, places};
 use crate::model::Fact;
 use crate::model::image::Layer;
 
 /// Weights of many small models add up to one too large for an image only at this many times the
 /// limit: a few small ones (voice activity, languages) are ordinary.
 const TIMES_IN_IMAGE: u64 = 5;
+
+/// Files that are gathered to be warned about reach no limit together.
+const NEVER: u64 = u64::MAX;
 
 /// One weight file and the layer it lies in.
 pub(super) type File<'a> = (Layer<'a>, &'a Fact);
@@ -22,7 +25,7 @@ pub(super) type File<'a> = (Layer<'a>, &'a Fact);
 #[derive(Default)]
 pub(super) struct Model<'a> {
     pub(super) parts: Vec<File<'a>>,
-    /// How many times the limit they may take.
+    /// How many times the limit they may take together.
     times: u64,
 }
 
@@ -32,7 +35,20 @@ pub(super) fn of<'a>(files: Vec<File<'a>>, settings: &Settings) -> Vec<Model<'a>
     let models = group(files, 1, by_model);
     let by_directory = |fact: &Fact| names::parent_of(&fact.path).to_owned();
     let models = merge(models, 1, by_directory, settings);
-    merge(models, TIMES_IN_IMAGE, |fact| is_packaged(&fact.path), settings)
+    let models = merge(models, TIMES_IN_IMAGE, |fact| is_packaged(&fact.path), settings);
+    gather(models, settings)
+}
+
+/// The models worth a finding. Those that only warn are one for each directory: packages bring
+/// the same small model in several formats.
+fn gather<'a>(models: Vec<Model<'a>>, settings: &Settings) -> Vec<Model<'a>> {
+    let (mut denied, others): (Vec<_>, Vec<_>) =
+        models.into_iter().partition(|model| model.is_denied(settings));
+    let warned = others.into_iter().filter(|model| model.is_mentioned(settings));
+    let parts = warned.flat_map(|model| model.parts).collect();
+    let by_directory = |fact: &Fact| (names::parent_of(&fact.path).to_owned(), is_sure(fact));
+    denied.extend(group(parts, NEVER, by_directory));
+    denied
 }
 
 fn group<'a, K: Ord>(files: Vec<File<'a>>, times: u64, key: impl Fn(&Fact) -> K) -> Vec<Model<'a>> {
@@ -81,6 +97,17 @@ impl<'a> Model<'a> {
     /// Sum of the parts' sizes in bytes.
     pub(super) fn total(&self) -> u64 {
         self.parts.iter().fold(0, |sum, (_, fact)| sum.saturating_add(fact.size))
+    }
+
+    /// Whether it is large enough to be warned about. Test data is not, and in installed packages
+    /// a name says nothing.
+    fn is_mentioned(&self, settings: &Settings) -> bool {
+        let Some((_, largest)) = self.largest() else { return false };
+        let total = self.total();
+        let is_plain = is_packaged(&largest.path) && !is_sure(largest);
+        total >= settings.number(&WARN_SIZE)
+            && !places::is_fixture(&largest.path)
+            && (!is_plain || total >= settings.number(&MIN_SIZE_IN_PACKAGES))
     }
 
     /// Whether it is too large, and surely weights.

@@ -225,3 +225,89 @@ fn a_larger_file_among_test_data_takes_no_denial_back() {
     let larger = safetensors(&format!("{cache}/tests/b"), 13 * MIB);
     assert_eq!(sample(&[weights(), larger]), Some(Level::Deny));
 }
+
+#[test]
+fn tensors_of_an_onnx_model_are_known_by_its_word() {
+    let names = |names: &[&str]| {
+        let entry = |name: &&str| {
+            let length = u8::try_from(name.len()).unwrap();
+            [&b"\x0a\x08location\x12"[..], &[length], name.as_bytes()].concat()
+        };
+        [b"\x08\x0e\x12\x07pytorch".to_vec(), names.iter().flat_map(entry).collect()].concat()
+    };
+    let image = |named: &[&str]| {
+        Sample::of(&ModelWeights)
+            .layer("COPY a", &[file("srv/m/model.onnx", names(named))])
+            .layer("COPY b", &[sized("srv/m/a1b2", b"\xff\x01", 50 * MIB)])
+    };
+    assert_eq!(image(&["other"]).level(), None);
+    insta::assert_snapshot!(image(&["./a1b2"]).words(), @r"
+    deny: tensors of an ONNX model of 50.0 MiB: `srv/m/a1b2`
+      fix: keep the weights outside the image (volume, object storage, model registry) and load them when the container starts; add their directory to `.dockerignore`
+    ");
+    // Known by itself already: one finding, not two.
+    let both = Sample::of(&ModelWeights).layer(
+        "a",
+        &[file("m/x.onnx", names(&["x.onnx.data"])), binary("m/x.onnx.data", 50 * MIB)],
+    );
+    assert_eq!((both.findings().len(), both.level()), (1, Some(Level::Deny)));
+}
+
+#[test]
+fn company_makes_weights_of_what_has_no_signature() {
+    let hex = "0123456789abcdef".repeat(2);
+    let table = [
+        ("srv/m/x.bin".to_owned(), "srv/m/x.xml".to_owned()),
+        ("srv/m/x.bin".into(), "srv/m/x.param".into()),
+        (format!("ckpt/d/{hex}"), "ckpt/manifest.ocdbt".into()),
+        ("models/bert/1/weights".into(), "models/bert/config.pbtxt".into()),
+        ("m/blob".into(), "m/.cache/huggingface/download/blob.metadata".into()),
+        ("m/unet/blob.dat".into(), "m/.cache/huggingface/download/unet/blob.dat.metadata".into()),
+    ];
+    for (path, beside) in table {
+        let alone = one(binary(&path, 50 * MIB));
+        assert_eq!(alone.level(), None, "{path}");
+        let together = alone.layer("b", &[file(&beside, "x")]);
+        assert_eq!(together.level(), Some(Level::Deny), "{path}");
+    }
+    let config = file("m/config.json", "{\"architectures\": [\"LlamaForCausalLM\"]}");
+    let beside_config =
+        |size| one(binary("m/data.bin", size)).layer("b", &[file("m/config.json", "{}")]);
+    assert_eq!(beside_config(50 * MIB).level(), None);
+    assert_eq!(
+        one(binary("m/data.bin", 50 * MIB)).layer("b", &[config]).level(),
+        Some(Level::Warn)
+    );
+}
+
+#[test]
+fn tensors_without_a_header_are_suspected() {
+    let floats: Vec<u8> = (0..1024_u32)
+        .flat_map(|n| {
+            let random = n.wrapping_mul(2_654_435_761).rotate_left(11);
+            let value = f32::from(u16::try_from(random >> 16).unwrap()) / 2e6 + 0.001;
+            (if random % 2 == 0 { value } else { -value }).to_le_bytes()
+        })
+        .collect();
+    let level = |path: &str, size| one(sized(path, &floats, size)).level();
+    assert_eq!(level("app/cache.dat", 50 * MIB - 1), None);
+    assert_eq!(level("app/cache.dat", 50 * MIB), Some(Level::Warn));
+    assert_eq!(level("usr/share/x/cache.dat", 50 * MIB), None);
+    assert_eq!(level("usr/lib/python3/dist-packages/x/cache.dat", 50 * MIB), None);
+}
+
+#[test]
+fn small_models_of_one_package_are_one_warning() {
+    let packages = "usr/lib/python3/dist-packages/silero_vad/data";
+    let files: Vec<File> = ["a.safetensors", "b.safetensors", "other.safetensors"]
+        .iter()
+        .map(|name| safetensors(&format!("{packages}/{name}"), MIB))
+        .collect();
+    let sample = Sample::of(&ModelWeights).layer("RUN pip", &files);
+    assert_eq!((sample.findings().len(), sample.level()), (1, Some(Level::Warn)));
+    let plain =
+        one(sized(&format!("{packages}/x.npy"), b"\x93NUMPY\x01\0v\0{'descr': '<i8'", 9 * MIB));
+    assert_eq!(plain.level(), None);
+}
+
+mod packed;

@@ -1,3 +1,4 @@
+//! libFuzzer's entry to the target `layer`, see `../targets.rs`.
 #![no_main]
 
 #[path = "../targets.rs"]

@@ -1,3 +1,4 @@
+//! libFuzzer's entry to the target `reference`, see `../targets.rs`.
 #![no_main]
 
 #[path = "../targets.rs"]

@@ -1,0 +1,156 @@
+//! Looking further into one entry than its head: window by window, or at what is packed in it.
+
+use std::cell::Cell;
+use std::io::{self, BufRead, Cursor, Read};
+use std::ops::ControlFlow;
+
+use super::decompress::Failure;
+use super::entries::Archive;
+use super::inside::{self, Closed, Packed, Stop, Unpacking, Visit};
+use super::{Ending, LayerScan};
+use crate::model::Entry;
+use crate::rules::{RULES, Want};
+
+/// Bytes of one window.
+pub const WINDOW_BYTES: usize = 1 << 20;
+/// How much of one window the next one repeats, so that nothing shorter is cut in two.
+pub const OVERLAP_BYTES: usize = 4096;
+/// Most bytes of a file that are seen in windows. Package databases stay below 200 MB.
+pub const MAX_WINDOWED_BYTES: u64 = 256 << 20;
+
+impl LayerScan<'_> {
+    /// Shows the rules that asked for it what the entry holds, window by window. The first
+    /// window begins with what was read already.
+    pub(super) fn look_in_windows(
+        &mut self,
+        archive: &mut Archive<impl BufRead>,
+        entry: &Entry<'_>,
+        wants: &[Want],
+    ) -> Result<(), Ending> {
+        let mut seen = 0_u64;
+        loop {
+            let known = self.content.len();
+            self.fill(archive, WINDOW_BYTES.max(known))?;
+            let new = self.content.len() - known;
+            if seen > 0 && new == 0 {
+                return Ok(());
+            }
+            self.show(entry, wants)?;
+            seen = seen.saturating_add(u64::try_from(self.content.len()).unwrap_or(u64::MAX));
+            if seen >= MAX_WINDOWED_BYTES {
+                return Ok(());
+            }
+            let keep = self.content.len().saturating_sub(OVERLAP_BYTES);
+            self.content.drain(..keep);
+        }
+    }
+
+    fn show(&mut self, entry: &Entry<'_>, wants: &[Want]) -> Result<(), Ending> {
+        for (index, (want, rule)) in wants.iter().zip(RULES).enumerate() {
+            if *want == Want::Windows {
+                let before = self.layer.facts.len();
+                rule.look(entry, &self.content, self.limits, &mut self.layer.facts);
+                self.cap_facts(index, *rule, before)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows the rules that asked for it what is packed in the entry.
+    pub(super) fn look_inside(
+        &mut self,
+        archive: &mut Archive<impl BufRead>,
+        entry: &Entry<'_>,
+        wants: &[Want],
+    ) -> Result<(), Ending> {
+        let used = self.layer.unpacked_bytes.saturating_add(self.inside_bytes);
+        let most = self.limits.unpacked_bytes.saturating_sub(used);
+        let most = most.min(inside::allowance(entry.size));
+        let left = Cell::new(most);
+        let read = std::mem::take(&mut self.content);
+        let mut rest = Rest { archive, failure: None };
+        let limits = self.limits;
+        let asked = wants.iter().map(|want| *want == Want::Inside).collect();
+        let mut visitor = Visitor { scan: self, asked, ending: None };
+        let file = Packed { path: entry.path, size: entry.size, depth: 0 };
+        let stop = Unpacking { limits, left: &left, visit: &mut visitor }
+            .run(&mut Cursor::new(&read).chain(&mut rest), file);
+        if let Err(Stop::Closed(why)) = stop {
+            let _ = visitor.closed(entry, why);
+        }
+        let ending = rest.failure.map(Ending::Failure).or(visitor.ending);
+        self.inside_bytes = self.inside_bytes.saturating_add(most - left.get());
+        self.content = read;
+        ending.map_or(Ok(()), Err)
+    }
+}
+
+/// What was not read of the current member. A failure is kept: readers on top rewrap it.
+struct Rest<'a, R> {
+    archive: &'a mut Archive<R>,
+    failure: Option<Failure>,
+}
+
+impl<R: BufRead> Read for Rest<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.archive.read_content(buffer).map_err(|failure| {
+            self.failure = Some(failure);
+            io::Error::other("the layer ends early")
+        })
+    }
+}
+
+/// Passes what is inside on to the rules that asked for it.
+struct Visitor<'v, 'a> {
+    scan: &'v mut LayerScan<'a>,
+    asked: Vec<bool>,
+    ending: Option<Ending>,
+}
+
+impl Visitor<'_, '_> {
+    /// Lets each rule that asked record facts, and tells the observer.
+    fn each(
+        &mut self,
+        mut look: impl FnMut(&mut LayerScan<'_>, &'static dyn crate::rules::Rule),
+    ) -> ControlFlow<()> {
+        let known = self.scan.layer.facts.len();
+        for (index, rule) in RULES.iter().copied().enumerate() {
+            if self.asked.get(index) != Some(&true) {
+                continue;
+            }
+            let before = self.scan.layer.facts.len();
+            look(self.scan, rule);
+            if let Err(ending) = self.scan.cap_facts(index, rule, before) {
+                self.ending = Some(ending);
+                return ControlFlow::Break(());
+            }
+        }
+        let is_new = self.scan.layer.facts.len() > known;
+        if is_new && self.scan.observer.observe(&self.scan.layer, known).is_break() {
+            self.ending = Some(Ending::Stopped);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Visit for Visitor<'_, '_> {
+    fn member(&mut self, entry: &Entry<'_>, head: &[u8]) -> ControlFlow<(), bool> {
+        let mut goes_inside = false;
+        self.each(|scan, rule| match rule.want(entry, head) {
+            Want::Nothing => {}
+            Want::Inside => goes_inside = true,
+            Want::Head | Want::Whole | Want::Windows => {
+                rule.look(entry, head, scan.limits, &mut scan.layer.facts);
+            }
+        })?;
+        ControlFlow::Continue(goes_inside)
+    }
+
+    fn closed(&mut self, entry: &Entry<'_>, why: Closed) -> ControlFlow<()> {
+        self.each(|scan, rule| rule.closed(entry, why, &mut scan.layer.facts))
+    }
+}
+
+#[cfg(test)]
+mod tests;

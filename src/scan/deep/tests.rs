@@ -1,0 +1,80 @@
+//! Tests of windows and of what is packed, through the scan of a whole layer and the real rules.
+
+use super::super::{Limits, Observer, ReadAll, ScanError, scan_layer};
+use super::*;
+use crate::model::{Digest, LayerFacts};
+use crate::rules::testing::tar_of;
+use crate::rules::unreadable_layer;
+
+fn scan_with(bytes: &[u8], limits: &Limits) -> LayerFacts {
+    let size = bytes.len().try_into().unwrap();
+    scan_layer(bytes, &Digest::of(bytes), size, limits, &mut ReadAll).unwrap()
+}
+
+const GGUF: &[u8] = b"GGUF\x03\0\0\0\x05\0\0\0\0\0\0\0";
+
+/// Weights that do not compress, behind a text that does.
+fn packed_weights() -> Vec<u8> {
+    let mut weights = GGUF.to_vec();
+    let mut state = 1_u32;
+    while weights.len() < 400_000 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        weights.extend(state.to_be_bytes());
+    }
+    let inner = tar_of(&[("README", vec![b' '; 900_000]), ("w", weights)]);
+    let packed = zstd::encode_all(&inner[..], 1).unwrap();
+    tar_of(&[("app/x.tar", tar_of(&[("a.tar.zst", packed)]))])
+}
+
+#[test]
+fn what_packed_files_unpack_to_counts_against_the_layers_cap() {
+    let bytes = packed_weights();
+    let plain = scan_with(&bytes, &Limits::default()).unpacked_bytes;
+    let kinds = |more: u64| {
+        let limits = Limits { unpacked_bytes: plain + more, ..Limits::default() };
+        let layer = scan_with(&bytes, &limits);
+        layer.facts.into_iter().map(|fact| fact.kind).collect::<Vec<String>>()
+    };
+    assert_eq!(kinds(2_000_000), ["gguf"]);
+    assert_eq!(kinds(500_000), ["bottomless-archive"]);
+}
+
+#[test]
+fn the_observer_is_told_of_what_is_packed_at_once() {
+    struct Stop(usize);
+    impl Observer for Stop {
+        fn observe(&mut self, layer: &LayerFacts, known: usize) -> ControlFlow<()> {
+            self.0 += layer.facts.len() - known;
+            ControlFlow::Break(())
+        }
+    }
+    let bytes = packed_weights();
+    let mut stop = Stop(0);
+    let size = bytes.len().try_into().unwrap();
+    let ended = scan_layer(&bytes[..], &Digest::of(&bytes), size, &Limits::default(), &mut stop);
+    assert!(matches!(ended, Err(ScanError::Stopped)));
+    assert_eq!(stop.0, 1);
+}
+
+#[test]
+fn a_layer_that_ends_inside_a_packed_file_is_truncated() {
+    let bytes = packed_weights();
+    let layer = scan_with(&bytes[..bytes.len() / 2], &Limits::default());
+    let last = layer.facts.last().unwrap();
+    assert_eq!(last.rule, unreadable_layer::ID);
+    assert_eq!(last.kind, "truncated");
+}
+
+#[test]
+fn packed_facts_are_capped_too() {
+    let weights = || [GGUF.to_vec(), vec![1; 70_000]].concat();
+    let files: Vec<(String, Vec<u8>)> = (0..6).map(|n| (format!("w{n}"), weights())).collect();
+    let files: Vec<(&str, Vec<u8>)> =
+        files.iter().map(|(path, content)| (path.as_str(), content.clone())).collect();
+    let bytes = tar_of(&[("app/x.tar", tar_of(&files))]);
+    for (facts_per_rule, expected) in [(7, 0), (6, 0), (5, 1)] {
+        let layer = scan_with(&bytes, &Limits { facts_per_rule, ..Limits::default() });
+        let floods = layer.facts.iter().filter(|fact| fact.rule == unreadable_layer::ID).count();
+        assert_eq!(floods, expected, "{facts_per_rule}");
+    }
+}

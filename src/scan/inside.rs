@@ -1,0 +1,263 @@
+//! What is packed inside a file of a layer: members of zip and tar archives, and what gzip, zstd
+//! and zlib streams unpack to, also of each other. Rules that ask ([`crate::rules::Want::Inside`])
+//! see each as an entry of its own, at `<path>!/<member>`.
+//!
+//! Nothing is kept but one head at a time. Depth and unpacked bytes are capped; what lies beyond
+//! is not passed over in silence but reported as [`Closed`].
+
+use std::cell::Cell;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::ops::ControlFlow;
+
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use tar::EntryType;
+
+use super::entries::Archive;
+use super::zip::{WINDOW_LOG_MAX, Zip};
+use super::{HEAD_BYTES, Limits};
+use crate::model::entry::clean_path;
+use crate::model::{Entry, EntryKind};
+
+/// How many packings inside each other are opened: `a.zip` holding `b.tar.gz` holding `c.zip` is
+/// four.
+pub const MAX_DEPTH: u8 = 4;
+/// Unpacked bytes that any file may have, however small.
+const FREE_BYTES: u64 = 64 << 20;
+/// Unpacked bytes per packed byte beyond that. Texts stay below 20; zeros reach 1000.
+const RATIO: u64 = 100;
+/// Stands between an archive and its member.
+pub const SEPARATOR: &str = "!/";
+
+/// Why something packed was not looked through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// It unpacks to too much, or is packed too many times.
+    TooLarge,
+    /// It is damaged, or packed in a way that only reading from the end understands.
+    Damaged,
+}
+
+/// Is shown what is inside.
+pub(super) trait Visit {
+    /// Shows one entry. The answer is whether to go inside it too; breaking ends everything.
+    fn member(&mut self, entry: &Entry<'_>, head: &[u8]) -> ControlFlow<(), bool>;
+    /// Is told that an entry could not be looked through.
+    fn closed(&mut self, entry: &Entry<'_>, why: Closed) -> ControlFlow<()>;
+}
+
+/// Why the unpacking of one file ended early.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The visitor had enough.
+    Enough,
+    /// It cannot be looked through.
+    Closed(Closed),
+}
+
+/// How many bytes a file of that size may unpack to.
+pub(super) fn allowance(size: u64) -> u64 {
+    size.saturating_mul(RATIO).saturating_add(FREE_BYTES)
+}
+
+/// Whether a file that begins like that can be looked into.
+pub fn is_packed(head: &[u8]) -> bool {
+    Packing::sniff(head).is_some()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Zip,
+    Tar,
+    Gzip,
+    Zstd,
+    Zlib,
+}
+
+impl Packing {
+    fn sniff(head: &[u8]) -> Option<Self> {
+        match head {
+            [b'P', b'K', 3, 4, ..] => Some(Self::Zip),
+            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            // Deflate with the usual window, and a check that the first two bytes add up.
+            [0x78, level @ (0x01 | 0x5e | 0x9c | 0xda), ..] => {
+                u16::from_be_bytes([0x78, *level]).is_multiple_of(31).then_some(Self::Zlib)
+            }
+            _ => (head.get(257..262) == Some(b"ustar")).then_some(Self::Tar),
+        }
+    }
+}
+
+/// Reads no more than the allowance, of which nothing is left when it was too small.
+pub(super) struct Metered<'a> {
+    pub(super) inner: &'a mut dyn Read,
+    pub(super) left: &'a Cell<u64>,
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let left = self.left.get().checked_sub(u64::try_from(count).unwrap_or(u64::MAX));
+        self.left.set(left.unwrap_or(0));
+        left.map(|_| count).ok_or_else(|| io::Error::other("unpacks to too much"))
+    }
+}
+
+/// A packed file, as it is shown.
+#[derive(Clone, Copy)]
+pub(super) struct Packed<'a> {
+    pub(super) path: &'a str,
+    pub(super) size: u64,
+    /// In how many others it is packed.
+    pub(super) depth: u8,
+}
+
+/// The unpacking of one file of a layer.
+pub(super) struct Unpacking<'a> {
+    pub(super) limits: &'a Limits,
+    /// Bytes that may still be unpacked.
+    pub(super) left: &'a Cell<u64>,
+    pub(super) visit: &'a mut dyn Visit,
+}
+
+impl Unpacking<'_> {
+    /// Shows what is inside `file`, whose bytes `source` has from the start.
+    pub(super) fn run(&mut self, source: &mut dyn Read, file: Packed<'_>) -> Result<(), Stop> {
+        let mut head = Vec::with_capacity(512);
+        source.take(512).read_to_end(&mut head).map_err(|_| self.stop())?;
+        let Some(packing) = Packing::sniff(&head) else { return Ok(()) };
+        if file.depth >= MAX_DEPTH {
+            return Err(Stop::Closed(Closed::TooLarge));
+        }
+        let mut source = Cursor::new(head).chain(BufReader::new(source));
+        match packing {
+            Packing::Zip => self.zip(&mut source, file),
+            Packing::Tar => self.tar(&mut source, file),
+            Packing::Gzip => self.stream(&mut MultiGzDecoder::new(source), file),
+            Packing::Zlib => self.stream(&mut ZlibDecoder::new(source), file),
+            Packing::Zstd => {
+                let decoder = zstd::stream::read::Decoder::with_buffer(source);
+                let mut decoder = decoder.map_err(|_| self.stop())?;
+                decoder.window_log_max(WINDOW_LOG_MAX).map_err(|_| self.stop())?;
+                self.stream(&mut decoder, file)
+            }
+        }
+    }
+
+    /// Why reading failed: readers on top of each other rewrap errors, the allowance does not lie.
+    fn why(&self) -> Closed {
+        if self.left.get() == 0 { Closed::TooLarge } else { Closed::Damaged }
+    }
+
+    fn stop(&self) -> Stop {
+        Stop::Closed(self.why())
+    }
+
+    fn stream(&mut self, unpacked: &mut dyn Read, file: Packed<'_>) -> Result<(), Stop> {
+        let path = format!("{}{SEPARATOR}{}", file.path, stem(file.path));
+        let mut metered = Metered { inner: unpacked, left: self.left };
+        self.member(&mut metered, &path, file, file.path)
+    }
+
+    fn tar(&mut self, source: &mut dyn BufRead, file: Packed<'_>) -> Result<(), Stop> {
+        let mut archive = Archive::new(source, self.limits);
+        loop {
+            let member = archive.next_member().map_err(|_| self.stop())?;
+            let Some(member) = member else { return Ok(()) };
+            let kinds =
+                [EntryType::Regular, EntryType::Continuous, EntryType::GNUSparse, EntryType::Link];
+            if member.size == 0 || !kinds.contains(&member.kind) {
+                continue;
+            }
+            let path = path_of(file.path, &member.path);
+            let size = member.size;
+            self.member(&mut Content(&mut archive), &path, Packed { size, ..file }, &path)?;
+        }
+    }
+
+    fn zip(&mut self, source: &mut dyn BufRead, file: Packed<'_>) -> Result<(), Stop> {
+        let mut zip = Zip::new(source);
+        let mut count = 0;
+        while let Some(member) = zip.next_member().map_err(|_| self.stop())? {
+            count += 1;
+            if count > self.limits.entries {
+                return Err(Stop::Closed(Closed::TooLarge));
+            }
+            let path = path_of(file.path, &member.name);
+            let packed = Packed { size: member.size.unwrap_or(file.size), ..file };
+            let shown = zip.content(&member, self.left, &mut |content| {
+                self.member(content, &path, packed, &path)
+            });
+            shown.map_err(|_| self.stop())??;
+        }
+        Ok(())
+    }
+
+    /// Shows one member, and what is inside it at `inside`.
+    fn member(
+        &mut self,
+        content: &mut dyn Read,
+        path: &str,
+        file: Packed<'_>,
+        inside: &str,
+    ) -> Result<(), Stop> {
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        let most = u64::try_from(HEAD_BYTES).unwrap_or(u64::MAX);
+        let read = content.take(most).read_to_end(&mut head);
+        if read.is_err() && self.why() == Closed::TooLarge {
+            return Err(self.stop());
+        }
+        // Damage in one member must not hide the next: what was read of it counts.
+        let entry = Entry { path, kind: EntryKind::File, size: file.size, link: None };
+        let goes_inside = match self.visit.member(&entry, &head) {
+            ControlFlow::Break(()) => return Err(Stop::Enough),
+            ControlFlow::Continue(goes_inside) => goes_inside,
+        };
+        if read.is_err() {
+            return self.close(&entry, Closed::Damaged);
+        }
+        if !goes_inside {
+            return Ok(());
+        }
+        let file = Packed { path: inside, size: file.size, depth: file.depth.saturating_add(1) };
+        match self.run(&mut Cursor::new(head).chain(content), file) {
+            Err(Stop::Closed(why)) => self.close(&entry, why),
+            other => other,
+        }
+    }
+
+    fn close(&mut self, entry: &Entry<'_>, why: Closed) -> Result<(), Stop> {
+        match self.visit.closed(entry, why) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Stop::Enough),
+        }
+    }
+}
+
+/// Content of an archive's current member.
+struct Content<'a, R>(&'a mut Archive<R>);
+
+impl<R: BufRead> Read for Content<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_content(buffer).map_err(|_| io::Error::other("the archive ends early"))
+    }
+}
+
+fn path_of(archive: &str, member: &[u8]) -> String {
+    let raw = String::from_utf8_lossy(member);
+    let clean = clean_path(&raw).unwrap_or_else(|| raw.replace("..", "_"));
+    format!("{archive}{SEPARATOR}{clean}")
+}
+
+/// Name of what a compressed file unpacks to.
+fn stem(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match name.rsplit_once('.') {
+        Some((stem, "gz" | "zst" | "zstd" | "zz" | "zlib" | "z" | "Z")) => stem.to_owned(),
+        Some((stem, "tgz" | "tzst")) => format!("{stem}.tar"),
+        _ => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
