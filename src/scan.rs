@@ -81,6 +81,9 @@ pub const SCAN_VERSION: u32 = 2;
 /// How many bytes of every file the rules may see before they say whether they want more.
 pub const HEAD_BYTES: usize = 4096;
 
+/// Bytes read ahead of the decompressor and of the archive walk, each.
+const BUFFER_BYTES: usize = 64 * 1024;
+
 /// Is told of facts while a layer is still being read, and may end the scan.
 pub trait Observer {
     /// Called after each entry that added facts (`layer.facts[known..]` are new).
@@ -122,9 +125,10 @@ pub fn scan_layer(
     limits: &Limits,
     observer: &mut dyn Observer,
 ) -> Result<LayerFacts, ScanError> {
+    let blob = BufReader::with_capacity(BUFFER_BYTES, blob);
     let mut decoder = Decoder::new(blob, limits).map_err(ScanError::Source)?;
     let scan = LayerScan::new(digest, compressed_bytes, limits, observer);
-    let facts = scan.read_archive(BufReader::with_capacity(HEAD_BYTES * 16, &mut decoder))?;
+    let facts = scan.read_archive(BufReader::with_capacity(BUFFER_BYTES, &mut decoder))?;
     if let Some(mut rest) = decoder.into_source() {
         io::copy(&mut rest, &mut io::sink()).map_err(ScanError::Source)?;
     }

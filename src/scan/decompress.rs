@@ -3,14 +3,13 @@
 //! the last one must be zeros. Caps on size and ratio stop decompression bombs here, before
 //! anything downstream sees them.
 
-use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::io::{self, BufRead, Chain, Cursor, Read};
 
 use flate2::bufread::GzDecoder;
 
 use super::{Limits, SourceFailure};
 use crate::rules::unreadable_layer::Defect;
 
-const BUFFER_BYTES: usize = 64 * 1024;
 /// Largest zstd window, as a power of two: 64 MiB are allocated at a frame's word. Builders stay
 /// below 8 MiB; only `zstd --long` and `--ultra` go higher.
 const WINDOW_LOG_MAX: u32 = 26;
@@ -80,8 +79,8 @@ fn has_cause<T: std::error::Error + 'static>(error: &io::Error) -> bool {
     false
 }
 
-/// Source with the sniffed bytes put back.
-type Input<R> = BufReader<Counted<Chain<Cursor<Vec<u8>>, R>>>;
+/// Source with the sniffed bytes put back. Read in place: nothing is copied on the way in.
+type Input<R> = Counted<Chain<Cursor<Vec<u8>>, R>>;
 
 struct Counted<R> {
     inner: R,
@@ -96,7 +95,18 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-enum Format<R: Read> {
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.inner.consume(count);
+        self.count += u64::try_from(count).unwrap_or(u64::MAX);
+    }
+}
+
+enum Format<R: BufRead> {
     Plain(Input<R>),
     Gzip(Box<GzDecoder<Input<R>>>),
     Zstd(Box<zstd::stream::read::Decoder<'static, Input<R>>>),
@@ -105,21 +115,20 @@ enum Format<R: Read> {
 }
 
 /// Reads a layer's plain bytes out of its stored ones.
-pub struct Decoder<R: Read> {
+pub struct Decoder<R: BufRead> {
     format: Format<R>,
     limits: Limits,
     produced: u64,
     ended: bool,
 }
 
-impl<R: Read> Decoder<R> {
+impl<R: BufRead> Decoder<R> {
     /// Looks at the first bytes of `source` to choose the format.
     pub fn new(mut source: R, limits: &Limits) -> io::Result<Self> {
         let mut magic = Vec::with_capacity(4);
         source.by_ref().take(4).read_to_end(&mut magic)?;
         let compression = Compression::sniff(&magic);
-        let counted = Counted { inner: Cursor::new(magic).chain(source), count: 0 };
-        let input = BufReader::with_capacity(BUFFER_BYTES, counted);
+        let input = Counted { inner: Cursor::new(magic).chain(source), count: 0 };
         let format = match compression {
             Compression::None => Format::Plain(input),
             Compression::Gzip => Format::Gzip(Box::new(GzDecoder::new(input))),
@@ -144,9 +153,9 @@ impl<R: Read> Decoder<R> {
 
     fn consumed(&self) -> u64 {
         match &self.format {
-            Format::Plain(input) => input.get_ref().count,
-            Format::Gzip(decoder) => decoder.get_ref().get_ref().count,
-            Format::Zstd(decoder) => decoder.get_ref().get_ref().count,
+            Format::Plain(input) => input.count,
+            Format::Gzip(decoder) => decoder.get_ref().count,
+            Format::Zstd(decoder) => decoder.get_ref().count,
             Format::Moved => 0,
         }
     }
@@ -201,7 +210,7 @@ fn named_window(error: io::Error) -> io::Error {
 
 /// Whether another gzip member follows. Zeros up to the end are padding (as gzip(1) has it);
 /// anything else could be read by one reader and ignored by another.
-fn at_member<R: Read>(input: &mut Input<R>) -> io::Result<bool> {
+fn at_member<R: BufRead>(input: &mut Input<R>) -> io::Result<bool> {
     let mut padded = false;
     loop {
         let ahead = input.fill_buf()?;
@@ -223,7 +232,7 @@ fn at_member<R: Read>(input: &mut Input<R>) -> io::Result<bool> {
     }
 }
 
-impl<R: Read> Read for Decoder<R> {
+impl<R: BufRead> Read for Decoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.ended || buffer.is_empty() {
             return Ok(0);
