@@ -90,10 +90,13 @@ impl Limits {
 
 /// Version of the looking itself. Raise it whenever a rule's `want` or `look` or the reading of
 /// archives changes what is recorded.
-pub const SCAN_VERSION: u32 = 2;
+pub const SCAN_VERSION: u32 = 3;
 
 /// How many bytes of every file the rules may see before they say whether they want more.
 pub const HEAD_BYTES: usize = 4096;
+
+/// Bytes read ahead of the decompressor and of the archive walk, each.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Is told of facts while a layer is still being read, and may end the scan.
 pub trait Observer {
@@ -137,9 +140,10 @@ pub fn scan_layer(
     observer: &mut dyn Observer,
 ) -> Result<LayerFacts, ScanError> {
     let seams = Seams::default();
+    let blob = BufReader::with_capacity(BUFFER_BYTES, blob);
     let mut decoder = Decoder::new(blob, limits, &seams).map_err(ScanError::Source)?;
     let scan = LayerScan::new(digest, compressed_bytes, limits, observer).over(seams);
-    let facts = scan.read_archive(BufReader::with_capacity(HEAD_BYTES * 16, &mut decoder))?;
+    let facts = scan.read_archive(BufReader::with_capacity(BUFFER_BYTES, &mut decoder))?;
     if let Some(mut rest) = decoder.into_source() {
         io::copy(&mut rest, &mut io::sink()).map_err(ScanError::Source)?;
     }

@@ -5,7 +5,7 @@
 
 mod frames;
 
-use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::io::{self, BufRead, Chain, Cursor, Read};
 
 use flate2::GzHeader;
 use flate2::bufread::GzDecoder;
@@ -15,7 +15,6 @@ use super::seams::Seams;
 use super::{Limits, SourceFailure};
 use crate::rules::unreadable_layer::Defect;
 
-const BUFFER_BYTES: usize = 64 * 1024;
 /// Largest zstd window, as a power of two: 64 MiB are allocated at a frame's word. Builders stay
 /// below 8 MiB; only `zstd --long` and `--ultra` go higher.
 pub(super) const WINDOW_LOG_MAX: u32 = 26;
@@ -94,8 +93,8 @@ fn has_cause<T: std::error::Error + 'static>(error: &io::Error) -> bool {
     false
 }
 
-/// Source with the sniffed bytes put back.
-type Input<R> = BufReader<Counted<Chain<Cursor<Vec<u8>>, R>>>;
+/// Source with the sniffed bytes put back. Read in place: nothing is copied on the way in.
+type Input<R> = Counted<Chain<Cursor<Vec<u8>>, R>>;
 
 struct Counted<R> {
     inner: R,
@@ -110,7 +109,18 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-enum Format<R: Read> {
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.inner.consume(count);
+        self.count += u64::try_from(count).unwrap_or(u64::MAX);
+    }
+}
+
+enum Format<R: BufRead> {
     Plain(Input<R>),
     Gzip(Box<GzDecoder<Input<R>>>),
     Zstd(Box<zstd::stream::read::Decoder<'static, Frames<Input<R>>>>),
@@ -121,7 +131,7 @@ enum Format<R: Read> {
 }
 
 /// Reads a layer's plain bytes out of its stored ones.
-pub struct Decoder<R: Read> {
+pub struct Decoder<R: BufRead> {
     format: Format<R>,
     limits: Limits,
     seams: Seams,
@@ -131,15 +141,14 @@ pub struct Decoder<R: Read> {
     ended: bool,
 }
 
-impl<R: Read> Decoder<R> {
+impl<R: BufRead> Decoder<R> {
     /// Looks at the first bytes of `source` to choose the format. What only it sees goes to
     /// `seams`.
     pub fn new(mut source: R, limits: &Limits, seams: &Seams) -> io::Result<Self> {
-        let mut magic = Vec::new();
+        let mut magic = Vec::with_capacity(16);
         source.by_ref().take(MAGIC_BYTES).read_to_end(&mut magic)?;
         let compression = Compression::sniff(&magic);
-        let counted = Counted { inner: Cursor::new(magic).chain(source), count: 0 };
-        let input = BufReader::with_capacity(BUFFER_BYTES, counted);
+        let input = Counted { inner: Cursor::new(magic).chain(source), count: 0 };
         let format = match compression {
             Compression::None => Format::Plain(input),
             Compression::Other(method) => Format::Unknown(input, method),
@@ -170,9 +179,9 @@ impl<R: Read> Decoder<R> {
 
     fn consumed(&self) -> u64 {
         match &self.format {
-            Format::Plain(input) | Format::Unknown(input, _) => input.get_ref().count,
-            Format::Gzip(decoder) => decoder.get_ref().get_ref().count,
-            Format::Zstd(decoder) => decoder.get_ref().source().get_ref().count,
+            Format::Plain(input) | Format::Unknown(input, _) => input.count,
+            Format::Gzip(decoder) => decoder.get_ref().count,
+            Format::Zstd(decoder) => decoder.get_ref().source().count,
             Format::Moved => 0,
         }
     }
@@ -211,8 +220,7 @@ impl<R: Read> Decoder<R> {
             let detail = format!("{members} gzip members with hardly any content");
             return Err(ContentDefect::error(Defect::BombRatio, detail));
         }
-        let ahead = u64::try_from(input.buffer().len()).unwrap_or(0);
-        self.seams.begin(input.get_ref().count.saturating_sub(ahead));
+        self.seams.begin(input.count);
         Ok(true)
     }
 
@@ -253,7 +261,7 @@ fn named_window(error: io::Error) -> io::Error {
 
 /// Whether another gzip member follows. Zeros up to the end are padding (as gzip(1) has it);
 /// anything else could be read by one reader and ignored by another.
-fn at_member<R: Read>(input: &mut Input<R>) -> io::Result<bool> {
+fn at_member<R: BufRead>(input: &mut Input<R>) -> io::Result<bool> {
     let mut padded = false;
     loop {
         let ahead = input.fill_buf()?;
@@ -275,7 +283,7 @@ fn at_member<R: Read>(input: &mut Input<R>) -> io::Result<bool> {
     }
 }
 
-impl<R: Read> Read for Decoder<R> {
+impl<R: BufRead> Read for Decoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.ended || buffer.is_empty() {
             return Ok(0);

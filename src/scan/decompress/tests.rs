@@ -53,6 +53,26 @@ fn reads_every_format_by_magic() {
 }
 
 #[test]
+fn reads_in_whatever_pieces_the_network_hands_over() {
+    let text: Vec<u8> =
+        (0..40_000_u32).flat_map(|number| (number * number).to_le_bytes()).collect();
+    let (start, rest) = text.split_at(70_000);
+    for stored in [
+        text.clone(),
+        [gzip(start), gzip(rest), vec![0; 9]].concat(),
+        [zstd(start), zstd(rest)].concat(),
+    ] {
+        for piece in [1, 2, 7, 4096, 100_000] {
+            let source = io::BufReader::with_capacity(piece, &stored[..]);
+            let mut plain = Vec::new();
+            let mut decoder = Decoder::new(source, &Limits::default()).unwrap();
+            decoder.read_to_end(&mut plain).unwrap();
+            assert!(plain == text, "pieces of {piece}");
+        }
+    }
+}
+
+#[test]
 fn names_what_is_wrong() {
     let whole = gzip(&[7; 5000]);
     let (cut, _) = whole.split_at(whole.len() - 9);
@@ -241,7 +261,8 @@ fn a_failing_source_is_not_the_images_fault() {
         }
     }
     for start in [gzip(&[7; 5000]), zstd(&[7; 5000]), b"plain".to_vec()] {
-        let source = Cursor::new(start[..start.len() - 3].to_vec()).chain(Broken);
+        let start = Cursor::new(start[..start.len() - 3].to_vec());
+        let source = start.chain(io::BufReader::new(Broken));
         let error = Decoder::new(source, &Limits::default(), &Seams::default())
             .and_then(|mut decoder| decoder.read_to_end(&mut Vec::new()))
             .unwrap_err();
