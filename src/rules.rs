@@ -20,6 +20,8 @@ pub mod secrets;
 
 pub mod model_weights;
 
+pub mod scan_evidence;
+
 pub mod unreadable_layer;
 
 #[cfg(test)]
@@ -29,7 +31,7 @@ pub use around::{Around, Needs};
 pub use seen::{Fate, Seen};
 pub use settings::{Setting, SettingKind, Settings};
 
-use crate::model::{Entry, Fact, Finding, Level, RuleId};
+use crate::model::{Entry, Fact, Finding, Level, RuleId, Undecided};
 use crate::scan::Limits;
 
 /// What a rule asks to see of an entry.
@@ -87,6 +89,12 @@ pub trait Rule: Sync {
         Needs::default()
     }
 
+    /// What could not be learned although an image may have to be refused for it. Where the
+    /// policy lets this rule refuse, the answer is undecided then; elsewhere it is a warning.
+    fn unlearned(&self, _seen: &Seen<'_>, _settings: &Settings) -> Option<Undecided> {
+        None
+    }
+
     /// Complains about an image. Called with partial facts too: more facts may only add
     /// findings, never take back one of level deny. A rule that cannot promise that says nothing
     /// until [`Seen::is_complete`].
@@ -109,6 +117,7 @@ pub const RULES: &[&dyn Rule] = &[
     &secret_config::SecretConfig,
     &secret_file::SecretFile,
     &model_weights::ModelWeights,
+    &scan_evidence::ScanEvidence,
     &unreadable_layer::UnreadableLayer,
 ];
 
