@@ -21,6 +21,8 @@ pub mod fact;
 
 pub mod finding;
 
+pub mod referrer;
+
 pub mod verdict;
 
 pub use digest::{Digest, Hasher};
@@ -30,4 +32,5 @@ pub use finding::{Finding, Level, RuleId};
 pub use image::{Image, ImageConfig, Platform};
 pub use manifest::{Descriptor, Document};
 pub use reference::Reference;
+pub use referrer::Referrer;
 pub use verdict::{Cause, Decision, Undecided, Verdict};

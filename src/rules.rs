@@ -34,6 +34,8 @@ pub mod layer_count;
 
 pub mod wasted_space;
 
+pub mod scan_evidence;
+
 pub mod unreadable_layer;
 
 mod installs;
@@ -49,7 +51,7 @@ pub use around::{Around, Needs};
 pub use seen::{Fate, Seen};
 pub use settings::{Setting, SettingKind, Settings};
 
-use crate::model::{Entry, Fact, Finding, Level, RuleId};
+use crate::model::{Entry, Fact, Finding, Level, RuleId, Undecided};
 use crate::scan::Limits;
 use crate::scan::inside::Closed;
 
@@ -118,6 +120,12 @@ pub trait Rule: Sync {
     /// Records that an entry whose inside it wanted could not be looked through.
     fn closed(&self, _entry: &Entry<'_>, _why: Closed, _facts: &mut Vec<Fact>) {}
 
+    /// What could not be learned although an image may have to be refused for it. Where the
+    /// policy lets this rule refuse, the answer is undecided then; elsewhere it is a warning.
+    fn unlearned(&self, _seen: &Seen<'_>, _settings: &Settings) -> Option<Undecided> {
+        None
+    }
+
     /// Complains about an image. Called with partial facts too: more facts may only add
     /// findings, never take back one of level deny. A rule that cannot promise that says nothing
     /// until [`Seen::is_complete`].
@@ -147,6 +155,7 @@ pub const RULES: &[&dyn Rule] = &[
     &unpinned_dependencies::UnpinnedDependencies,
     &layer_count::LayerCount,
     &wasted_space::WastedSpace,
+    &scan_evidence::ScanEvidence,
     &unreadable_layer::UnreadableLayer,
 ];
 

@@ -10,6 +10,9 @@ mod support;
 mod admission;
 
 #[cfg(test)]
+mod around;
+
+#[cfg(test)]
 mod cli;
 
 #[cfg(test)]

@@ -32,16 +32,14 @@ pub(super) struct Sought {
 }
 
 impl Sought {
-    /// The images of `resolved` that the question's policy wants; all, when it would be none: an
-    /// image for no wanted platform may still run on another.
+    /// The images of `resolved` that are judged by the question's policy.
     pub(super) fn new(
         question: Question,
         resolved: &Arc<Resolved>,
         around: HashMap<Digest, Around>,
     ) -> Self {
-        let chosen = resolved.wanted(&question.policy.platforms);
-        let is_chosen =
-            |image: &Image| chosen.is_empty() || chosen.iter().any(|one| std::ptr::eq(*one, image));
+        let chosen = resolved.judged(&question.policy.platforms);
+        let is_chosen = |image: &Image| chosen.iter().any(|one| std::ptr::eq(*one, image));
         let images = resolved.images.iter().enumerate();
         let wanted: Vec<usize> =
             images.filter(|(_, image)| is_chosen(image)).map(|(index, _)| index).collect();

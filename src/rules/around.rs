@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::model::Undecided;
 use crate::scan::overlay::Overlay;
 use crate::scan::waste::Waste;
 
@@ -11,14 +12,17 @@ use crate::scan::waste::Waste;
 pub struct Needs {
     /// References of base images, to compare with.
     pub bases: Vec<String>,
-    /// Whether to look for attestations and other artifacts that refer to the image.
-    pub evidence: bool,
+    /// Patterns (see [`Evidence::has`]) of what should refer to the image; `None` when nobody
+    /// wants to know what does.
+    pub evidence: Option<Vec<String>>,
 }
 
 impl Needs {
     /// What both need.
     pub fn extend(&mut self, other: Self) {
-        self.evidence |= other.evidence;
+        if let Some(more) = other.evidence {
+            self.evidence.get_or_insert_default().extend(more);
+        }
         for base in other.bases {
             if !self.bases.contains(&base) {
                 self.bases.push(base);
@@ -63,5 +67,50 @@ pub struct Evidence {
     /// Types of what is attached: artifact types and predicate types, each once, in order.
     pub types: Vec<String>,
     /// Why not all of it is known, if so.
-    pub unknown: Option<String>,
+    pub unknown: Option<Undecided>,
+}
+
+impl Evidence {
+    /// Whether something of one of these types is attached. A pattern that ends in `*` stands for
+    /// all types that begin so; media types know no case.
+    pub fn has(&self, patterns: &[String]) -> bool {
+        self.types.iter().any(|kind| patterns.iter().any(|pattern| is_like(kind, pattern)))
+    }
+}
+
+fn is_like(kind: &str, pattern: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => kind.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)),
+        None => kind.eq_ignore_ascii_case(pattern),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_at_the_end_stands_for_the_rest() {
+        let table = [
+            ("application/sarif+json", "application/sarif+json", true),
+            ("Application/SARIF+json", "application/sarif+json", true),
+            ("application/sarif+json; v=2", "application/sarif+json", false),
+            (
+                "https://in-toto.io/attestation/vulns/v0.2",
+                "https://in-toto.io/attestation/vuln*",
+                true,
+            ),
+            ("https://in-toto.io/attestation/vuln", "https://in-toto.io/attestation/vuln*", true),
+            ("https://in-toto.io/attestation/vul", "https://in-toto.io/attestation/vuln*", false),
+            ("xé", "x\u{c3}*", false),
+            ("anything", "*", true),
+            ("a*b", "a*b", true),
+            ("axb", "a*b", false),
+        ];
+        for (kind, pattern, expected) in table {
+            let evidence = Evidence { types: vec!["x".into(), kind.into()], unknown: None };
+            assert_eq!(evidence.has(&[pattern.to_owned()]), expected, "{kind} {pattern}");
+        }
+        assert!(!Evidence::default().has(&["*".to_owned()]));
+    }
 }

@@ -11,12 +11,13 @@
 //! # What to do instead
 //! Compile in a devel stage, run on a base or runtime image.
 
+mod bases;
 mod toolkit;
 mod traces;
 
 use self::toolkit::Part;
 use self::traces::Traces;
-use super::{Meta, Rule, Seen, Settings, Want};
+use super::{Meta, Needs, Rule, Seen, Settings, Want};
 use crate::model::image::Layer;
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
 use crate::scan::Limits;
@@ -45,7 +46,7 @@ static META: Meta = Meta {
         build /opt/venv /opt/venv`. PyTorch, JAX and TensorFlow wheels bring the CUDA libraries \
         along: with them `python:3.12-slim` is enough.",
     level: Level::Deny,
-    settings: &[],
+    settings: &[bases::DENIED],
 };
 
 const CERTAIN_FIX: &str = "make the last stage `FROM nvidia/cuda:<version>-base-<os>` (or \
@@ -86,9 +87,13 @@ impl Rule for CudaDevel {
         }
     }
 
-    fn judge(&self, seen: &Seen<'_>, _settings: &Settings) -> Vec<Finding> {
+    fn needs(&self, settings: &Settings) -> Needs {
+        Needs { bases: settings.texts(&bases::DENIED), ..Needs::default() }
+    }
+
+    fn judge(&self, seen: &Seen<'_>, settings: &Settings) -> Vec<Finding> {
         let evidence = Evidence::of(seen);
-        let mut findings = Vec::new();
+        let mut findings = bases::findings(seen, &settings.texts(&bases::DENIED));
         findings.extend(evidence.cuda(seen));
         findings.extend(evidence.rocm(seen));
         findings

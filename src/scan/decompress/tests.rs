@@ -65,7 +65,7 @@ fn reads_in_whatever_pieces_the_network_hands_over() {
         for piece in [1, 2, 7, 4096, 100_000] {
             let source = io::BufReader::with_capacity(piece, &stored[..]);
             let mut plain = Vec::new();
-            let mut decoder = Decoder::new(source, &Limits::default()).unwrap();
+            let mut decoder = Decoder::new(source, &Limits::default(), &Seams::default()).unwrap();
             decoder.read_to_end(&mut plain).unwrap();
             assert!(plain == text, "pieces of {piece}");
         }
