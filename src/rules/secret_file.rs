@@ -87,13 +87,13 @@ impl Rule for SecretFile {
         // Only what is read as text is checked for being one.
         if named.is_some() || source.is_some() {
             let text = text::readable(&content);
-            if let Some(named) = named {
-                let gate = gates::gate(named, &text, &content);
-                is_flooded |= gate.is_flooded;
-                found.extend(gate.sightings);
-            } else if let Some(source) = source {
-                found.extend(source.find(&text));
-            }
+            let more = match (named, source) {
+                (Some(named), _) => gates::gate(named, &text, &content),
+                (None, Some(source)) => source.find(&text),
+                (None, None) => tokens::Found::default(),
+            };
+            is_flooded |= more.is_flooded;
+            found.extend(more.sightings);
             let is_data = named.is_none() && source.is_some_and(source::Source::is_data);
             facts.extend(unsearched::rest(entry, limits).filter(|_| !is_data));
         }

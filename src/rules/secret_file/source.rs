@@ -3,7 +3,8 @@
 //! only: their defaults and examples look like passwords.
 
 use super::super::secrets::assignments::{self, Style};
-use super::super::secrets::{Sighting, Strength, commands, urls};
+use super::super::secrets::tokens::Found;
+use super::super::secrets::{Strength, commands, urls};
 use super::places::{self, Place};
 use super::{MAX_PER_FILE, kubernetes};
 use crate::model::Entry;
@@ -74,9 +75,9 @@ impl Source {
     }
 
     /// What may be secret in a text of this kind.
-    pub(super) fn find(self, text: &str) -> Vec<Sighting> {
+    pub(super) fn find(self, text: &str) -> Found {
         if text.len() > MAX_SOURCE_BYTES && self != Self::Notebook {
-            return Vec::new();
+            return Found::default();
         }
         let mut found = match self {
             Self::Code | Self::Web => pairs(text, Style::Code),
@@ -84,24 +85,24 @@ impl Source {
             Self::Notebook => pairs(text, Style::Notebook),
             Self::Shell => {
                 let mut found = pairs(text, Style::Configuration);
-                found.extend(commands::find(text, MAX_PER_FILE));
+                found.sightings.extend(commands::find(text, MAX_PER_FILE));
                 found
             }
-            Self::Text => Vec::new(),
+            Self::Text => Found::default(),
         };
-        found.extend(urls::find(text, MAX_PER_FILE));
-        for sighting in &mut found {
+        found.sightings.extend(urls::find(text, MAX_PER_FILE));
+        for sighting in &mut found.sightings {
             sighting.strength = Strength::Weak;
         }
         if self == Self::Objects {
-            found.extend(kubernetes::find(text, MAX_PER_FILE));
+            found.sightings.extend(kubernetes::find(text, MAX_PER_FILE));
         }
         found
     }
 }
 
-fn pairs(text: &str, style: Style) -> Vec<Sighting> {
-    assignments::search(text, MAX_PER_FILE, style).sightings
+fn pairs(text: &str, style: Style) -> Found {
+    assignments::search(text, MAX_PER_FILE, style)
 }
 
 #[cfg(test)]
@@ -137,8 +138,8 @@ mod tests {
         let line = "password = 'hunter2secure'\n";
         for (size, code) in [(MAX_SOURCE_BYTES, 1), (MAX_SOURCE_BYTES + 1, 0)] {
             let text = line.to_owned() + &"x".repeat(size - line.len());
-            assert_eq!(Source::Code.find(&text).len(), code, "{size}");
-            assert_eq!(Source::Notebook.find(&text).len(), 1, "{size}");
+            assert_eq!(Source::Code.find(&text).sightings.len(), code, "{size}");
+            assert_eq!(Source::Notebook.find(&text).sightings.len(), 1, "{size}");
         }
     }
 }

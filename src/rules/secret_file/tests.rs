@@ -5,6 +5,8 @@ use super::super::secrets::tokens::tests::{BASE62, LETTERS, github, noise};
 use super::super::testing::{Sample, entry, file};
 use super::*;
 
+mod plants;
+
 fn one(path: &str, content: impl AsRef<[u8]>) -> Sample {
     Sample::of(&SecretFile).layer("COPY . . # buildkit", &[file(path, content)])
 }
@@ -193,4 +195,28 @@ fn a_secret_behind_what_is_searched_is_a_warning() {
 
 fn one_of(file: super::super::testing::File) -> Sample {
     Sample::of(&SecretFile).layer("COPY . . # buildkit", &[file])
+}
+
+#[test]
+fn what_a_later_layer_hides_is_found_and_said() {
+    let secret = [file("app/.env", "DB_PASSWORD=hunter2secure\n")];
+    let deleted = Sample::of(&SecretFile)
+        .layer("COPY . .", &secret)
+        .layer("RUN rm .env", &[entry("app/.env", EntryKind::Whiteout)]);
+    let folder = Sample::of(&SecretFile)
+        .layer("COPY . .", &secret)
+        .layer("RUN rm -r app", &[entry("app", EntryKind::Whiteout)]);
+    let overwritten = Sample::of(&SecretFile)
+        .layer("COPY . .", &secret)
+        .layer("COPY empty .env", &[file("app/.env", "DEBUG=1\n")]);
+    for (sample, words) in [
+        (deleted, "(deleted by layer 1 but still in the image)"),
+        (folder, "(deleted by layer 1 but still in the image)"),
+        (overwritten, "(overwritten by layer 1 but still in the image)"),
+    ] {
+        let shown = sample.words();
+        assert_eq!(sample.level(), Some(Level::Deny), "{shown}");
+        assert!(shown.contains(words), "{shown}");
+        assert!(shown.contains("deleting it in a later layer does not remove it"), "{shown}");
+    }
 }

@@ -20,8 +20,10 @@ pub fn weigh(name: &str, value: &str) -> Option<Strength> {
         return None;
     }
     let value = value.trim();
-    if value.len() > MAX_VALUE_BYTES
-        || value.eq_ignore_ascii_case(name)
+    if (class == NameClass::Vague && !is_random(value)) || value.len() > MAX_VALUE_BYTES {
+        return None;
+    }
+    if value.eq_ignore_ascii_case(name)
         || is_placeholder(value)
         || is_ordinary(value, class)
         || (class != NameClass::Password && is_identifier(value))
@@ -31,7 +33,6 @@ pub fn weigh(name: &str, value: &str) -> Option<Strength> {
     }
     match (class, is_random(value), is_chosen(value)) {
         (NameClass::Key, true, _) | (NameClass::Password, _, true) => Some(Strength::Strong),
-        (NameClass::Vague, false, _) => None,
         _ if value.len() >= 6 => Some(Strength::Weak),
         _ => None,
     }

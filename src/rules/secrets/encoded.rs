@@ -13,7 +13,7 @@ pub(super) const KEY_MARKERS: [(&str, usize); 3] =
 /// How far before the marker its header begins, in groups of four letters.
 const GROUPS_BEFORE: usize = 16;
 /// Longest key looked at: those of `private_key`, a third longer and with line breaks.
-const MAX_KEY_BYTES: usize = 28 * 1024;
+pub(super) const MAX_KEY_BYTES: usize = 28 * 1024;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)

@@ -40,12 +40,12 @@ pub struct Pair<'a> {
     pub is_tight: bool,
 }
 
-/// Most names looked at in one text. A configuration has hundreds.
-pub const MAX_NAMES: usize = 100_000;
+/// Most names looked at in one text. A configuration has hundreds, a long notebook ten thousands.
+pub const MAX_NAMES: usize = 250_000;
 /// Longest name.
 const NAME_BYTES: usize = 100;
-/// Longest value.
-const VALUE_BYTES: usize = 4096;
+/// Longest value; a longer one is cut, and no secret.
+const VALUE_BYTES: usize = 4097;
 
 /// Words of which every name that [`super::names::class`] knows has one.
 #[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
@@ -79,11 +79,11 @@ pub fn find(text: &str) -> Pairs<'_> {
         done = name.end;
         names = names.saturating_add(1);
         if names > MAX_NAMES {
-            break;
+            return Pairs { pairs, is_flooded: true };
         }
         pairs.extend(Reader::of(text, name).pair());
     }
-    Pairs { pairs, is_flooded: names > MAX_NAMES }
+    Pairs { pairs, is_flooded: false }
 }
 
 /// The whole name around a word of it; nothing before `floor`, where the last name ended.

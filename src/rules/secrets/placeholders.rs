@@ -3,6 +3,10 @@
 
 mod published;
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 /// Fragments that people write into examples. Compared in lower case.
 const WORDS: &[&str] = &[
     "example",
@@ -108,9 +112,18 @@ pub fn is_placeholder(value: &str) -> bool {
     }
     let lower = value.to_ascii_lowercase();
     // In long random text short words come up by chance.
-    let shortest = if is_long_random(value) { 5 } else { 0 };
-    WHOLE.contains(&lower.as_str())
-        || WORDS.iter().any(|word| word.len() >= shortest && lower.contains(word))
+    let words = if is_long_random(value) { &*LONG } else { &*ALL };
+    WHOLE.contains(&lower.as_str()) || words.is_match(value)
+}
+
+/// One pass for all words: values may be long, and there may be many.
+static ALL: LazyLock<AhoCorasick> = LazyLock::new(|| automaton(0));
+static LONG: LazyLock<AhoCorasick> = LazyLock::new(|| automaton(5));
+
+#[expect(clippy::expect_used, reason = "constant words, compiled by the tests")]
+fn automaton(shortest: usize) -> AhoCorasick {
+    let words = WORDS.iter().filter(|word| word.len() >= shortest);
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("WORDS compile")
 }
 
 /// Whether a value is random enough to hold a short word by chance.
@@ -128,13 +141,13 @@ fn is_long_random(value: &str) -> bool {
 pub fn is_example_token(token: &str) -> bool {
     let lower = token.to_ascii_lowercase();
     is_monotonous(token.as_bytes())
-        || WORDS.iter().any(|word| word.len() >= 5 && lower.contains(word))
+        || LONG.is_match(token)
         || ["xxxx", "0000000", "1111111", "aaaaaaa"].iter().any(|run| lower.contains(run))
 }
 
 /// Whether the value names a value elsewhere: shell, template and configuration references.
 fn is_reference(value: &str) -> bool {
-    let shell = value.starts_with('$') || value.contains("${") || value.contains("$(");
+    let shell = value.starts_with('$') || ["${", "$(", "#{"].iter().any(|it| value.contains(it));
     let template = value.contains("{{") || value.contains("<%") || value.starts_with("%(");
     let bracket = (value.starts_with('<') && value.ends_with('>'))
         || (value.starts_with('[') && value.ends_with(']'))

@@ -116,6 +116,8 @@ struct Search<'a> {
     keys: Vec<Sighting>,
     /// Where the last key's marker ended.
     last_key: usize,
+    /// Where the last key under base64 ended.
+    last_encoded: usize,
     work_bytes: usize,
     is_flooded: bool,
 }
@@ -128,6 +130,7 @@ impl<'a> Search<'a> {
             tokens: Vec::new(),
             keys: Vec::new(),
             last_key: 0,
+            last_encoded: 0,
             work_bytes: 0,
             is_flooded: false,
         }
@@ -142,11 +145,15 @@ impl<'a> Search<'a> {
         }
         let found = format.token_at(self.text, start, self.boundary.window(start));
         let looked = found.as_ref().map_or(format.pattern.reach, |found| found.span.len());
-        self.work_bytes = self.work_bytes.saturating_add(looked);
         if let Some(found) = found.filter(|found| self.is_new(found, place)) {
             self.tokens.push(found);
         }
-        self.is_flooded = self.work_bytes > MAX_WORK_BYTES || self.tokens.len() >= MAX_SIGHTINGS;
+        self.charge(looked);
+    }
+
+    fn charge(&mut self, bytes: usize) {
+        self.work_bytes = self.work_bytes.saturating_add(bytes);
+        self.is_flooded |= self.work_bytes > MAX_WORK_BYTES || self.tokens.len() >= MAX_SIGHTINGS;
     }
 
     /// Whether it is a token of its own, which two keywords of one format may have found.
@@ -164,12 +171,14 @@ impl<'a> Search<'a> {
     }
 
     fn encoded_key(&mut self, hit: usize, place: usize) {
-        // One blob of base64 is looked at once, however often it says that it is a key.
-        if hit >= self.last_key && self.keys.len() < MAX_SIGHTINGS {
-            let found = encoded::key_at(self.text, hit, place);
-            self.last_key = found.as_ref().map_or(hit, |found| found.span.end);
-            self.keys.extend(found);
+        // A key is looked at once, however often it says that it is one.
+        if hit < self.last_encoded || self.is_flooded || self.keys.len() >= MAX_SIGHTINGS {
+            return;
         }
+        let found = encoded::key_at(self.text, hit, place);
+        self.last_encoded = found.as_ref().map_or(hit, |found| found.span.end);
+        self.keys.extend(found);
+        self.charge(encoded::MAX_KEY_BYTES);
     }
 
     fn into_found(self, most: usize) -> Found {

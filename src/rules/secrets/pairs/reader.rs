@@ -23,8 +23,8 @@ impl<'a> Reader<'a> {
     pub(super) fn pair(mut self) -> Option<Pair<'a>> {
         let name = self.text.get(self.name.clone())?;
         let lead = self.lead();
-        let is_quoted_name = self.before(self.name.start).is_some_and(is_quote);
-        if !self.separator(is_quoted_name) {
+        let is_argument = self.is_argument();
+        if !self.separator(is_argument) {
             return None;
         }
         self.skip(8, is_blank);
@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps over what stands between a name and its value.
-    fn separator(&mut self, is_quoted_name: bool) -> bool {
+    fn separator(&mut self, is_argument: bool) -> bool {
         if self.peek(0) == Some(b'>') {
             // `<password>value</password>`.
             self.at = self.at.saturating_add(1);
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
             (Some(b'='), Some(b'=')) | (Some(b':'), Some(b':')) => return false,
             (Some(b':' | b'?' | b'+'), Some(b'=')) | (Some(b'='), Some(b'>')) => 2,
             (Some(b'=' | b':'), _) => 1,
-            (Some(b','), _) if is_quoted_name => 1,
+            (Some(b','), _) if is_argument => 1,
             _ => return false,
         };
         let is_colon = length == 1 && self.peek(0) == Some(b':');
@@ -103,6 +103,13 @@ impl<'a> Reader<'a> {
             self.annotation();
         }
         true
+    }
+
+    /// Whether the name is the first argument of a call: `setenv("X", "y")`, and no word of a list.
+    fn is_argument(&self) -> bool {
+        let head = self.bytes.get(..self.name.start).unwrap_or_default();
+        let quotes = head.iter().rev().take(4).take_while(|byte| is_quote(**byte)).count();
+        quotes > 0 && self.before(self.name.start.saturating_sub(quotes)) == Some(b'(')
     }
 
     /// Steps over the type in `api_key: str = "..."`.
@@ -160,7 +167,14 @@ impl<'a> Reader<'a> {
             return (!is_empty || triple || self.bytes.get(open) == Some(&b'\\'))
                 .then_some((self.at, value, true));
         }
-        let value = rest.get(..unquoted_length(rest, lead.quote))?;
+        if lead.form.is_none() && !self.is_keyed && !lead.is_element {
+            return None;
+        }
+        let length = unquoted_length(rest, lead.quote);
+        if lead.is_element && rest.as_bytes().get(length) != Some(&b'<') {
+            return None;
+        }
+        let value = rest.get(..length)?;
         let value = value.trim_end().trim_end_matches([',', ';']);
         (!value.is_empty()).then_some((self.at, value, lead.is_element))
     }

@@ -67,6 +67,9 @@ fn what_is_no_pair_is_none() {
         "call(token)",
         "token(\"abc\")",
         "<password></password>",
+        "socks5h://<username>:<password>@proxy-host",
+        "(?P<token>[a-z]+)",
+        "['key', 'password', 'password_2']",
         "'token', ",
     ] {
         assert_eq!(all(text), [], "{text}");
@@ -78,6 +81,22 @@ fn the_work_on_one_text_is_capped() {
     for (names, flooded) in [(MAX_NAMES - 1, false), (MAX_NAMES, false), (MAX_NAMES + 1, true)] {
         let text = "key ".repeat(names);
         assert_eq!(find(&text).is_flooded, flooded, "{names}");
+    }
+    // Values overlap only in different quotes, so that all together are little longer than the
+    // text.
+    for part in [
+        "key=",
+        "key=\"",
+        "key='key=\"",
+        "{key={",
+        ";key=",
+        "\nkey: ",
+        "\nexport key=",
+        "\\nkey=\\\"",
+    ] {
+        let text = part.repeat(20_000);
+        let values: usize = find(&text).pairs.iter().map(|pair| pair.value.len()).sum();
+        assert!(values <= text.len() * 4, "{part}: {values}");
     }
     // One word of the list again and again is one name at a time.
     let text = "key".repeat(1 << 20);

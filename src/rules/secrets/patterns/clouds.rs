@@ -11,7 +11,7 @@ pub(super) static TABLE: &[Pattern] = &[
     token("aws-secret-key", "an AWS secret access key",
         &["aws_secret_access_key", "AWS_SECRET_ACCESS_KEY", "SecretAccessKey", "secretAccessKey",
           "secret_access_key", "aws_session_secret", "aws_secret_key", "AWS_SECRET_KEY"],
-        r#"[A-Za-z_]{14,24}["'\\\]]{0,4}[ \t]{0,8}(?:[:=,]|=>)[ \t]{0,8}["'\\]{0,4}([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"#, aws_secret).anywhere(),
+        r#"[A-Za-z_]{14,24}["'\\\]]{0,4}[ \t]{0,8}(?:[:=,]|=>)[ \t]{0,8}["'\\]{0,4}([A-Za-z0-9/+]{40})"#, aws_secret).anywhere(),
     token("aws-bedrock-key", "an Amazon Bedrock API key", &["ABSK", "bedrock-api-key-"],
         r"(?:ABSK[A-Za-z0-9+/]{109,269}={0,2}|bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9+/=]{60,2000})", sure).reach(2200),
     token("aws-mws-key", "an Amazon Marketplace key", &["amzn.mws."],
@@ -87,7 +87,7 @@ pub(super) static TABLE: &[Pattern] = &[
     token("scaleway-key", "a Scaleway access key", &["SCW"],
         r"SCW[A-Z0-9]{17}", unsure),
     token("dropbox-token", "a Dropbox access token", &["sl.u.", "sl.B", "sl.A"],
-        r"sl\.[A-Za-z0-9_.-]{130,1400}", dense).reach(1500),
+        r"sl\.(?:u\.|[AB])[A-Za-z0-9_.-]{128,1400}", dense).reach(1500),
     token("salesforce-token", "a Salesforce session", &["00D"],
         r"00D[A-Za-z0-9]{12}![A-Za-z0-9._]{80,260}", dense),
 ];
