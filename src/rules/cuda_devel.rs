@@ -12,13 +12,16 @@
 //! Compile in a devel stage, run on a base or runtime image.
 
 mod bases;
+mod evidence;
+mod packages;
+mod surroundings;
 mod toolkit;
 mod traces;
 
+use self::evidence::Evidence;
+use self::packages::Database;
 use self::toolkit::Part;
-use self::traces::Traces;
 use super::{Meta, Needs, Rule, Seen, Settings, Want};
-use crate::model::image::Layer;
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
 use crate::scan::Limits;
 
@@ -49,12 +52,6 @@ static META: Meta = Meta {
     settings: &[bases::DENIED],
 };
 
-const CERTAIN_FIX: &str = "make the last stage `FROM nvidia/cuda:<version>-base-<os>` (or \
-    `-runtime`, or `python:3.12-slim` when wheels bring CUDA along), keep the devel image for the \
-    build stage and copy the result with `COPY --from=build`";
-const DOUBTFUL_FIX: &str = "install the runtime packages only, or keep the compiler and say so in \
-    an exception when kernels are compiled at run time";
-
 impl Rule for CudaDevel {
     fn meta(&self) -> &'static Meta {
         &META
@@ -65,24 +62,33 @@ impl Rule for CudaDevel {
             return Want::Nothing;
         }
         match toolkit::part(entry, head) {
-            Some((Part::Packages, _)) => Want::Whole,
+            Some((Part::Packages, _)) => match packages::database(entry.path) {
+                Some(Database::Dpkg) => Want::Whole,
+                Some(Database::Rpm) => Want::Windows,
+                Some(Database::DpkgList) | None => Want::Head,
+            },
             Some(_) => Want::Head,
             None => Want::Nothing,
         }
     }
 
     fn look(&self, entry: &Entry<'_>, content: &[u8], _limits: &Limits, facts: &mut Vec<Fact>) {
-        let Some((part, root)) = toolkit::part(entry, content) else { return };
-        let fact = Fact::new(ID, part.as_str(), entry.path, entry.size);
-        if part != Part::Packages {
-            facts.push(fact.with("root", root));
+        let Some(database) = packages::database(entry.path) else {
+            if let Some((part, root)) = toolkit::part(entry, content) {
+                let fact = Fact::new(ID, part.as_str(), entry.path, entry.size);
+                facts.push(fact.with("root", root));
+            }
             return;
-        }
-        let names = match toolkit::listed_package(entry.path) {
-            Some(package) => vec![package.to_owned()],
-            None => toolkit::packages(content),
+        };
+        let names = match database {
+            Database::Dpkg => packages::in_dpkg(content),
+            Database::DpkgList => {
+                packages::listed_package(entry.path).map(str::to_owned).into_iter().collect()
+            }
+            Database::Rpm => packages::in_rpm(content),
         };
         if !names.is_empty() {
+            let fact = Fact::new(ID, Part::Packages.as_str(), entry.path, entry.size);
             facts.push(fact.with("names", names.join(" ")));
         }
     }
@@ -97,144 +103,6 @@ impl Rule for CudaDevel {
         findings.extend(evidence.cuda(seen));
         findings.extend(evidence.rocm(seen));
         findings
-    }
-}
-
-/// All that speaks for a toolkit.
-struct Evidence<'a> {
-    traces: Traces,
-    parts: Vec<(Layer<'a>, &'a Fact)>,
-    packages: Vec<&'a str>,
-}
-
-impl<'a> Evidence<'a> {
-    fn of(seen: &Seen<'a>) -> Self {
-        let (packages, parts): (Vec<_>, Vec<_>) =
-            seen.facts(&META.id).partition(|(_, fact)| fact.kind == Part::Packages.as_str());
-        let mut packages: Vec<&str> = packages
-            .iter()
-            .flat_map(|(_, fact)| fact.particular("names").unwrap_or_default().split(' '))
-            .collect();
-        packages.sort_unstable();
-        packages.dedup();
-        Self { traces: traces::traces(seen), parts, packages }
-    }
-
-    fn parts(&self, part: Part) -> impl Iterator<Item = &(Layer<'a>, &'a Fact)> {
-        self.parts.iter().filter(move |(_, fact)| fact.kind == part.as_str())
-    }
-
-    fn root(fact: &Fact) -> &str {
-        fact.particular("root").unwrap_or_default()
-    }
-
-    /// nvcc outside of conda environments, with the part that completes the toolkit if any.
-    fn compilers(&self) -> Vec<(&(Layer<'a>, &'a Fact), Option<&'a str>)> {
-        self.parts(Part::Nvcc)
-            .filter(|(_, fact)| !toolkit::is_conda(Self::root(fact)))
-            .map(|nvcc| {
-                let root = Self::root(nvcc.1);
-                let complement = self
-                    .parts(Part::Header)
-                    .chain(self.parts(Part::StaticLibrary))
-                    .find(|(_, fact)| Self::root(fact) == root)
-                    .map(|(_, fact)| fact.path.as_str());
-                (nvcc, complement.or_else(|| self.devel_package()))
-            })
-            .collect()
-    }
-
-    fn devel_package(&self) -> Option<&'a str> {
-        self.packages.iter().copied().find(|name| toolkit::is_devel_package(name))
-    }
-
-    /// Whether pieces that belong together prove a toolkit. More facts only add pieces.
-    fn is_certain(&self) -> bool {
-        let traces = &self.traces;
-        let (variable, stubs) = (!traces.variables.is_empty(), traces.stubs);
-        let written = traces.history.is_some() || self.devel_package().is_some();
-        let compilers = self.compilers();
-        let toolkit = compilers.iter().any(|(_, complement)| complement.is_some());
-        traces.variables.len() >= 2
-            || (variable && stubs)
-            || (traces.framework.is_some() && (stubs || traces.history.is_some()))
-            || toolkit
-            || ((variable || stubs) && (written || traces.base.is_some()))
-            || (!compilers.is_empty() && (traces.history.is_some() || traces.base.is_some()))
-    }
-
-    fn cuda(&self, seen: &Seen<'_>) -> Option<Finding> {
-        let words = self.words(seen);
-        if words.is_empty() {
-            return None;
-        }
-        let (level, what, fix) = if self.is_certain() {
-            (Level::Deny, "the image carries the CUDA development toolkit", CERTAIN_FIX)
-        } else {
-            (Level::Warn, "the image carries a part of the CUDA development toolkit", DOUBTFUL_FIX)
-        };
-        let finding = Finding::new(ID, level, format!("{what}: {}", words.join("; ")), fix);
-        let nvcc = self.compilers().first().map(|(nvcc, _)| **nvcc);
-        match nvcc.or_else(|| self.parts(Part::Nvcc).next().copied()) {
-            Some((layer, fact)) => Some(finding.in_layer(layer).at_path(&fact.path, fact.size)),
-            None => Some(finding),
-        }
-    }
-
-    /// The evidence in people's words; nothing when none of it says anything alone.
-    fn words(&self, seen: &Seen<'_>) -> Vec<String> {
-        let traces = &self.traces;
-        let mut words = Vec::new();
-        if let [first, others @ ..] = traces.variables.as_slice() {
-            let more = match others.len() {
-                0 => String::new(),
-                count => format!(" and {count} more"),
-            };
-            words.push(format!("only devel images set `{first}`{more}"));
-        }
-        if traces.stubs {
-            words.push("`LIBRARY_PATH` holds the link stubs of the toolkit".to_owned());
-        }
-        words.extend(traces.base.iter().map(|base| format!("built on `{base}`")));
-        words.extend(self.compiler_words(seen));
-        words.extend(traces.history.iter().map(|text| format!("the build history has `{text}`")));
-        let devel = self.devel_package().map(|name| format!("package `{name}` is installed"));
-        words.extend(devel);
-        // Every NGC image has a product name; it only explains the rest.
-        if let (Some(framework), false) = (&traces.framework, words.is_empty()) {
-            words.push(format!("NGC's {framework} image is one for development"));
-        }
-        words
-    }
-
-    fn compiler_words(&self, seen: &Seen<'_>) -> Option<String> {
-        let compilers = self.compilers();
-        let best = compilers.iter().find(|(_, with)| with.is_some()).or_else(|| compilers.first());
-        let ((layer, fact), with) = match best {
-            Some((nvcc, with)) => (**nvcc, *with),
-            None => (*self.parts(Part::Nvcc).next()?, None),
-        };
-        let with = with.map(|with| format!(" with `{with}`")).unwrap_or_default();
-        let fate = seen.fate_words(layer.index, &fact.path);
-        Some(format!("`{}`{with}{fate}", fact.path))
-    }
-
-    fn rocm(&self, seen: &Seen<'_>) -> Option<Finding> {
-        let (layer, hipcc) = self.parts(Part::Hipcc).next()?;
-        let header = self.parts(Part::HipHeader).next().map(|(_, fact)| fact.path.as_str());
-        let package = self.packages.iter().copied().find(|name| toolkit::is_rocm_package(name));
-        let with = header.or(package).map(|with| format!(" with `{with}`"));
-        let level = if with.is_some() { Level::Deny } else { Level::Warn };
-        let message = format!(
-            "the image carries the ROCm development toolkit: `{}`{}{}",
-            hipcc.path,
-            with.unwrap_or_default(),
-            seen.fate_words(layer.index, &hipcc.path)
-        );
-        let fix = "compile in a `rocm/dev-*` stage and copy the result onto a runtime base; \
-            PyTorch's ROCm wheels bring the libraries along";
-        let finding = Finding::new(ID, level, message, fix);
-        Some(finding.in_layer(*layer).at_path(&hipcc.path, hipcc.size))
     }
 }
 

@@ -183,3 +183,173 @@ fn more_facts_never_take_a_refusal_back() {
     sample = sample.layer("RUN conda install cuda-nvcc", &[nvcc("opt/conda/bin/nvcc")]);
     assert_eq!(sample.level(), Some(Level::Deny));
 }
+
+/// The same image, all layers read.
+fn whole(mut sample: Sample) -> Sample {
+    for facts in sample.facts.iter_mut().flatten() {
+        facts.whole = true;
+    }
+    sample
+}
+
+fn toolkit_at(root: &str) -> Sample {
+    Sample::of(&CudaDevel).layer(
+        "COPY --from=devel",
+        &[nvcc(&format!("{root}/bin/nvcc")), file(&format!("{root}/include/cuda_runtime.h"), "//")],
+    )
+}
+
+#[test]
+fn calling_a_toolkit_an_environment_does_not_help() {
+    for root in ["opt/conda", "srv/env", "opt/conda/pkgs/cuda-nvcc-12.8", "app/.venv"] {
+        let unread = toolkit_at(root).unread("RUN", 5);
+        assert_eq!(unread.level(), Some(Level::Warn), "{root}");
+        assert_eq!(whole(toolkit_at(root)).level(), Some(Level::Deny), "{root}");
+    }
+    let records = file("opt/conda/conda-meta/cuda-nvcc-12.8.61-0.json", "{}");
+    let conda = whole(toolkit_at("opt/conda/envs/x").layer("b", &[records]));
+    insta::assert_snapshot!(conda.words(), @r"
+    warn: the image carries a part of the CUDA development toolkit: `opt/conda/envs/x/bin/nvcc` of a conda environment
+      fix: install the runtime packages only, or keep the compiler and say so in an exception when kernels are compiled at run time
+    ");
+}
+
+#[test]
+fn hidden_toolkits_are_found() {
+    for root in ["cuda", "opt/triton", "opt/nvidia/cuda-12.8", "srv/nvidia/sdk"] {
+        assert_eq!(toolkit_at(root).level(), Some(Level::Deny), "{root}");
+    }
+    let at_the_root = Sample::of(&CudaDevel)
+        .layer("a", &[nvcc("bin/nvcc"), file("include/cuda_runtime.h", "//")]);
+    // Without its driver the toolkit still has the compiler behind it.
+    let renamed = Sample::of(&CudaDevel).layer(
+        "a",
+        &[
+            nvcc("usr/local/cuda-12.8/nvvm/bin/cicc"),
+            file("usr/local/cuda-12.8/targets/x86_64-linux/lib/libcudadevrt.a", "!<arch>"),
+        ],
+    );
+    let stubs = Sample::of(&CudaDevel).layer(
+        "a",
+        &[
+            nvcc("usr/local/cuda-12.8/bin/nvcc"),
+            nvcc("usr/local/cuda-12.8/targets/x86_64-linux/lib/stubs/libcuda.so"),
+        ],
+    );
+    for sample in [at_the_root, renamed, stubs] {
+        assert_eq!(sample.level(), Some(Level::Deny), "{}", sample.words());
+    }
+    let packages = "usr/lib/python3/dist-packages/toolkit";
+    assert_eq!(toolkit_at(packages).level(), Some(Level::Warn));
+}
+
+#[test]
+fn a_compiler_for_kernels_made_at_run_time_is_said_to_be_one() {
+    let nvcc_alone = || {
+        Sample::of(&CudaDevel).layer(
+            "RUN apt-get install cuda-nvcc-13-0 libcublas-dev-13-0",
+            &[
+                nvcc("usr/local/cuda-13.0/bin/nvcc"),
+                file("usr/lib/python3/dist-packages/vllm/__init__.py", ""),
+                file("usr/lib/python3/dist-packages/triton/__init__.py", ""),
+            ],
+        )
+    };
+    insta::assert_snapshot!(whole(nvcc_alone()).words(), @r"
+    warn: the image carries the CUDA compiler: `usr/local/cuda-13.0/bin/nvcc`; `vllm` compiles kernels at run time
+      fix: if the compiler is kept on purpose, say so in an exception; else install the runtime packages only
+    ");
+    // A whole toolkit is one all the same.
+    let header = file("usr/local/cuda-13.0/include/cuda_runtime.h", "//");
+    let toolkit = whole(nvcc_alone().layer("b", &[header]));
+    assert_eq!(toolkit.level(), Some(Level::Deny));
+    assert!(toolkit.words().contains("`vllm` compiles kernels at run time"));
+}
+
+#[test]
+fn the_size_of_the_toolkit_and_its_fate_are_said() {
+    let root = "usr/local/cuda-12.8";
+    let sample = toolkit_at(root)
+        .layer("b", &[sized(&format!("{root}/lib64/libcublas_static.a"), "!<arch>", 3 << 30)])
+        .layer("RUN rm -rf /usr/local/cuda-12.8", &[entry(root, EntryKind::Whiteout)]);
+    let sample = whole(sample);
+    insta::assert_snapshot!(sample.words(), @r"
+    deny: the image carries the CUDA development toolkit: `usr/local/cuda-12.8/bin/nvcc` with `usr/local/cuda-12.8/include/cuda_runtime.h` (deleted by layer 2 but still in the image); `usr/local/cuda-12.8` takes 3.0 GiB
+      fix: make the last stage `FROM nvidia/cuda:<version>-base-<os>` (or `-runtime`, or `python:3.12-slim` when wheels bring CUDA along), keep the devel image for the build stage and copy the result with `COPY --from=build`
+    ");
+    let finding = &sample.findings()[0];
+    assert_eq!(finding.size, Some((3 << 30) + (20 << 20) + 2));
+    assert_eq!(finding.layer.as_ref().unwrap().index, 0);
+}
+
+#[test]
+fn a_base_image_with_the_toolkit_on_top_is_refused() {
+    // tensorflow 2.12: no variable says devel.
+    let status = "Package: cuda-command-line-tools-11-8\nStatus: install ok installed\n";
+    let sample = Sample::of(&CudaDevel)
+        .env(&["NV_CUDA_CUDART_VERSION=11.8.89-1", "CUDA_VERSION=11.8.0"])
+        .unread(
+            "RUN |1 CUDA=11.8 apt-get install cuda-command-line-tools-${CUDA/./-} # buildkit",
+            9,
+        )
+        .layer("b", &[nvcc("usr/local/cuda-11.8/bin/nvcc"), file("var/lib/dpkg/status", status)]);
+    insta::assert_snapshot!(sample.words(), @r"
+    deny: the image carries the CUDA development toolkit: `usr/local/cuda-11.8/bin/nvcc` with `cuda-command-line-tools-11-8`; the build history has `cuda-command-line-tools`
+      fix: make the last stage `FROM nvidia/cuda:<version>-base-<os>` (or `-runtime`, or `python:3.12-slim` when wheels bring CUDA along), keep the devel image for the build stage and copy the result with `COPY --from=build`
+    ");
+    let everything = "Package: cuda-11-8\nStatus: install ok installed\n";
+    let sample = Sample::of(&CudaDevel).layer(
+        "a",
+        &[nvcc("usr/local/cuda-11.8/bin/nvcc"), file("var/lib/dpkg/status.d/cuda", everything)],
+    );
+    assert_eq!(sample.level(), Some(Level::Deny));
+    let base = Sample::of(&CudaDevel)
+        .unread("RUN apt-get install cuda-toolkit-12-8-config-common cuda-cudart-12-8", 9);
+    assert_eq!(base.words(), "");
+}
+
+#[test]
+fn rpm_databases_are_read() {
+    let header = b"\0C\0cuda-libraries-devel-12-8\x0012.8.0\x001\0".to_vec();
+    for path in ["var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db"] {
+        let database = [vec![0; 2 << 20], header.clone()].concat();
+        let files = [("usr/local/cuda-12.8/bin/nvcc", ELF.to_vec()), (path, database)];
+        let sample = Sample::of(&CudaDevel).scanned("COPY / /", &files);
+        assert_eq!(sample.level(), Some(Level::Deny), "{path}: {}", sample.words());
+    }
+}
+
+#[test]
+fn ngc_images_are_known_without_history() {
+    let image = || Sample::of(&CudaDevel).env(&["NVIDIA_PRODUCT_NAME=PyTorch"]);
+    assert_eq!(image().level(), None);
+    let sample = image().layer("a", &[nvcc("usr/local/cuda-13.0/bin/nvcc")]);
+    assert_eq!(sample.level(), Some(Level::Deny));
+    let based = Sample::of(&CudaDevel)
+        .label("org.opencontainers.image.base.name", "nvcr.io/nvidia/pytorch:25.10-py3");
+    assert_eq!(based.level(), Some(Level::Warn));
+}
+
+#[test]
+fn variables_given_twice_are_one() {
+    let image =
+        Sample::of(&CudaDevel).env(&["NV_NVML_DEV_VERSION=1", "A=1", "NV_NVML_DEV_VERSION=2"]);
+    assert_eq!(image.level(), Some(Level::Warn));
+}
+
+#[test]
+fn rocm_is_known_before_and_after_its_layers_are_read() {
+    let image = || Sample::of(&CudaDevel).unread("RUN apt-get install -y rocm-dev python3-dev", 9);
+    insta::assert_snapshot!(image().words(), @r"
+    warn: the image was built for ROCm development: the build names `rocm-dev`
+      fix: compile in a `rocm/dev-*` stage and copy the result onto a runtime base; PyTorch's ROCm wheels bring the libraries along
+    ");
+    let sample = image().layer("b", &[nvcc("opt/rocm-6.3.0/bin/hipcc")]);
+    insta::assert_snapshot!(sample.words(), @r"
+    deny: the image carries the ROCm development toolkit: `opt/rocm-6.3.0/bin/hipcc` with `rocm-dev`
+      fix: compile in a `rocm/dev-*` stage and copy the result onto a runtime base; PyTorch's ROCm wheels bring the libraries along
+    ");
+    let runtime =
+        Sample::of(&CudaDevel).unread("RUN apt-get install rocm-device-libs rocm-core", 9);
+    assert_eq!(runtime.words(), "");
+}

@@ -1,18 +1,21 @@
-//! Which files and packages are parts of a development toolkit. Anchored to where toolkits lie:
+//! Which files are parts of a development toolkit, and where that toolkit begins.
 //! `pip install torch` brings `cuda.h`, `libcudart_static.a` and `ptxas` into site-packages, and
 //! those are no toolkit (`research/content.md` section 1.6).
 
+use super::packages;
 use crate::model::{Entry, EntryKind};
 
 /// A part of a toolkit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    /// NVIDIA's compiler driver.
+    /// NVIDIA's compiler driver, or the compiler behind it.
     Nvcc,
     /// `cuda_runtime.h`.
     Header,
-    /// `libcudart_static.a`.
+    /// `libcudart_static.a`, `libcudadevrt.a`.
     StaticLibrary,
+    /// What programs are linked against where no driver is installed.
+    Stubs,
     /// AMD's compiler driver.
     Hipcc,
     /// `hip_runtime.h`.
@@ -28,6 +31,7 @@ impl Part {
             Self::Nvcc => "nvcc",
             Self::Header => "header",
             Self::StaticLibrary => "static-library",
+            Self::Stubs => "stubs",
             Self::Hipcc => "hipcc",
             Self::HipHeader => "hip-header",
             Self::Packages => "packages",
@@ -38,24 +42,42 @@ impl Part {
 /// The part of a toolkit that an entry is, with the toolkit's root directory.
 pub(super) fn part<'a>(entry: &Entry<'a>, head: &[u8]) -> Option<(Part, &'a str)> {
     let path = entry.path;
-    let found = match entry.name() {
-        "nvcc" if is_program(entry, head) => (Part::Nvcc, path.strip_suffix("/bin/nvcc")?),
-        "cuda_runtime.h" => {
-            (Part::Header, without_target(path.strip_suffix("/include/cuda_runtime.h")?))
+    let (part, root) = match entry.name() {
+        "nvcc" | "cicc" if is_program(entry, head) => (Part::Nvcc, compiler_root(path)?),
+        "cuda_runtime.h" => (Part::Header, without_target(below(path, "include/cuda_runtime.h")?)),
+        "libcudart_static.a" | "libcudadevrt.a" => {
+            (Part::StaticLibrary, library_root(entry.parent())?)
         }
-        "libcudart_static.a" => (Part::StaticLibrary, library_root(entry.parent())?),
-        "hipcc" if path.starts_with("opt/rocm") => (Part::Hipcc, path.strip_suffix("/bin/hipcc")?),
-        "hip_runtime.h" if path.starts_with("opt/rocm") => {
-            (Part::HipHeader, path.strip_suffix("/include/hip/hip_runtime.h")?)
+        "libcuda.so" => (Part::Stubs, library_root(entry.parent().strip_suffix("/stubs")?)?),
+        "hipcc" => (Part::Hipcc, below(path, "bin/hipcc")?),
+        "hip_runtime.h" => (Part::HipHeader, below(path, "include/hip/hip_runtime.h")?),
+        _ => {
+            packages::database(path)?;
+            return is_real(entry).then_some((Part::Packages, ""));
         }
-        _ if path.starts_with("var/lib/dpkg/") => (Part::Packages, package_source(path)?),
-        _ => return None,
     };
-    let (part, root) = found;
-    let real = matches!(entry.kind, EntryKind::File | EntryKind::HardLink);
     // Debian's own package splits the toolkit between two places.
     let root = if root == "usr/lib/nvidia-cuda-toolkit" { "usr" } else { root };
-    (real && !is_wheel(entry)).then_some((part, root))
+    // A compiler that a package of another maker brings along is one; its headers say nothing.
+    let is_hidden = match part {
+        Part::Nvcc => is_wheel(entry),
+        _ => is_wheel(entry) || entry.is_in_python_packages(),
+    };
+    (is_real(entry) && !is_hidden).then_some((part, root))
+}
+
+fn is_real(entry: &Entry<'_>) -> bool {
+    matches!(entry.kind, EntryKind::File | EntryKind::HardLink)
+}
+
+/// What lies above `tail`, which has no slash in front; empty when that is the root.
+fn below<'a>(path: &'a str, tail: &str) -> Option<&'a str> {
+    let root = path.strip_suffix(tail)?;
+    if root.is_empty() { Some(root) } else { root.strip_suffix('/') }
+}
+
+fn compiler_root(path: &str) -> Option<&str> {
+    ["bin/nvcc", "nvvm/bin/cicc", "bin/cicc"].iter().find_map(|tail| below(path, tail))
 }
 
 /// A binary; wrappers of that name (ccache, Debian's script) are texts.
@@ -63,9 +85,8 @@ fn is_program(entry: &Entry<'_>, head: &[u8]) -> bool {
     entry.kind == EntryKind::HardLink || head.starts_with(b"\x7fELF")
 }
 
-/// Whether a toolkit root is a conda environment, by its name: records inside it would be seen
-/// after the compiler, and a refusal must not be taken back.
-pub(super) fn is_conda(root: &str) -> bool {
+/// Whether a toolkit root is called like a conda environment.
+pub(super) fn is_called_conda(root: &str) -> bool {
     root.split('/').any(|part| {
         ["conda", "mamba", "miniforge"].iter().any(|word| part.contains(word))
             || matches!(part, "env" | "envs" | "venv" | ".venv" | "pixi" | ".pixi" | "pkgs")
@@ -79,7 +100,7 @@ fn without_target(path: &str) -> &str {
 
 fn library_root(parent: &str) -> Option<&str> {
     let parent = without_target(parent);
-    if let Some(root) = parent.strip_suffix("/lib").or_else(|| parent.strip_suffix("/lib64")) {
+    if let Some(root) = below(parent, "lib").or_else(|| below(parent, "lib64")) {
         return Some(root);
     }
     match parent.strip_prefix("usr/lib/") {
@@ -89,88 +110,22 @@ fn library_root(parent: &str) -> Option<&str> {
     }
 }
 
-/// NVIDIA's wheels and what bundles them, wherever pip put them (`--target`, zipapps).
+/// NVIDIA's wheels and what bundles them, wherever pip put them (`--target`, zipapps):
+/// `nvidia/cu13/bin`, `nvidia/cuda_nvcc/bin`, `triton/backends/nvidia`.
 fn is_wheel(entry: &Entry<'_>) -> bool {
     let parts = || entry.path.split('/');
-    entry.is_in_python_packages()
-        || parts().any(|part| part == "triton")
-        || parts().zip(parts().skip(1)).any(|(a, b)| a == "nvidia" && b.starts_with("cu"))
-}
-
-/// Whether the path is dpkg's status, one of distroless' status files or a package's file list;
-/// the answer is the directory.
-fn package_source(path: &str) -> Option<&'static str> {
-    if path == "var/lib/dpkg/status" {
-        return Some("var/lib/dpkg");
-    }
-    if path.starts_with("var/lib/dpkg/status.d/") {
-        return Some("var/lib/dpkg/status.d");
-    }
-    let package = path.strip_prefix("var/lib/dpkg/info/")?.strip_suffix(".list")?;
-    is_known_package(package).then_some("var/lib/dpkg/info")
-}
-
-/// Packages that only a development image has: the start of their names.
-const DEVEL_PACKAGES: &[&str] = &[
-    "cuda-minimal-build",
-    "cuda-libraries-dev",
-    "cuda-command-line-tools",
-    "cuda-compiler",
-    "cuda-toolkit",
-    "nvidia-cuda-toolkit",
-    "nvidia-cuda-dev",
-];
-/// Packages for compiling that are also installed on purpose, for kernels made at run time.
-const COMPILER_PACKAGES: &[&str] =
-    &["cuda-nvcc", "cuda-cudart-dev", "libcublas-dev", "cuda-nvml-dev"];
-/// The same of `ROCm`.
-const ROCM_PACKAGES: &[&str] = &["rocm-dev", "rocm-hip-sdk", "hip-dev", "rocm-llvm"];
-
-/// Whether the package belongs to CUDA's development set. The configuration packages
-/// (`cuda-toolkit-12-config-common`) come with every base image.
-pub(super) fn is_devel_package(name: &str) -> bool {
-    !name.contains("config-common") && DEVEL_PACKAGES.iter().any(|start| name.starts_with(start))
-}
-
-/// Whether the package belongs to `ROCm`'s development set.
-pub(super) fn is_rocm_package(name: &str) -> bool {
-    ROCM_PACKAGES.iter().any(|start| name.starts_with(start))
-}
-
-fn is_known_package(name: &str) -> bool {
-    is_devel_package(name)
-        || is_rocm_package(name)
-        || COMPILER_PACKAGES.iter().any(|start| name.starts_with(start))
-}
-
-/// Most packages noted from one database.
-const MAX_PACKAGES: usize = 40;
-
-/// The development packages that a dpkg status file lists as installed. Removed packages whose
-/// configuration stays are listed too, with another status.
-pub(super) fn packages(status: &[u8]) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut name = "";
-    for line in status.split(|byte| *byte == b'\n') {
-        let line = std::str::from_utf8(line).unwrap_or_default();
-        if let Some(package) = line.strip_prefix("Package: ") {
-            name = package.trim();
-            if is_known_package(name) && found.len() < MAX_PACKAGES {
-                found.push(name.to_owned());
-            }
-        } else if let Some(status) = line.strip_prefix("Status: ")
-            && !status.trim_end().ends_with(" installed")
-        {
-            found.pop_if(|last| last == name);
-        }
-    }
-    found
-}
-
-/// The package whose file list lies at `path`.
-pub(super) fn listed_package(path: &str) -> Option<&str> {
-    let name = path.strip_prefix("var/lib/dpkg/info/")?.strip_suffix(".list")?;
-    Some(name.split_once(':').map_or(name, |(name, _)| name))
+    let follows = |first: &str, test: fn(&str) -> bool| {
+        parts().zip(parts().skip(1)).any(|(a, b)| a == first && test(b))
+    };
+    let is_component = |part: &str| {
+        let version = part.strip_prefix("cu").unwrap_or(part);
+        part.starts_with("cuda_")
+            || (!version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    follows("nvidia", is_component)
+        || follows("triton", |part| matches!(part, "backends" | "_C" | "third_party"))
+        || (entry.is_in_python_packages() && parts().any(|part| part == "triton"))
+        || (entry.is_in_python_packages() && parts().any(|part| part == "nvidia"))
 }
 
 #[cfg(test)]
@@ -183,62 +138,83 @@ mod tests {
     }
 
     #[test]
-    fn knows_toolkits_from_wheels() {
+    fn knows_toolkits() {
         let table = [
-            ("usr/local/cuda-12.8/bin/nvcc", Some(("nvcc", "usr/local/cuda-12.8"))),
-            ("usr/local/cuda/bin/nvcc", Some(("nvcc", "usr/local/cuda"))),
+            ("usr/local/cuda-12.8/bin/nvcc", "nvcc", "usr/local/cuda-12.8"),
+            ("usr/local/cuda-12.8/nvvm/bin/cicc", "nvcc", "usr/local/cuda-12.8"),
+            ("usr/local/cuda/bin/nvcc", "nvcc", "usr/local/cuda"),
+            ("bin/nvcc", "nvcc", ""),
+            ("include/cuda_runtime.h", "header", ""),
+            ("cuda/bin/nvcc", "nvcc", "cuda"),
+            ("opt/cuda/include/cuda_runtime.h", "header", "opt/cuda"),
             (
                 "usr/local/cuda-12.8/targets/sbsa-linux/include/cuda_runtime.h",
-                Some(("header", "usr/local/cuda-12.8")),
+                "header",
+                "usr/local/cuda-12.8",
             ),
-            ("usr/local/cuda/include/cuda_runtime.h", Some(("header", "usr/local/cuda"))),
+            ("usr/local/cuda/include/cuda_runtime.h", "header", "usr/local/cuda"),
             (
                 "usr/local/cuda-12.8/targets/x86_64-linux/lib/libcudart_static.a",
-                Some(("static-library", "usr/local/cuda-12.8")),
+                "static-library",
+                "usr/local/cuda-12.8",
             ),
-            ("usr/lib/nvidia-cuda-toolkit/bin/nvcc", Some(("nvcc", "usr"))),
-            ("usr/include/cuda_runtime.h", Some(("header", "usr"))),
+            (
+                "usr/local/cuda-12.8/targets/x86_64-linux/lib/stubs/libcuda.so",
+                "stubs",
+                "usr/local/cuda-12.8",
+            ),
+            ("opt/cuda/lib64/stubs/libcuda.so", "stubs", "opt/cuda"),
+            ("usr/lib/nvidia-cuda-toolkit/bin/nvcc", "nvcc", "usr"),
+            ("usr/lib/nvidia-cuda-toolkit/bin/cicc", "nvcc", "usr"),
+            ("usr/include/cuda_runtime.h", "header", "usr"),
+            ("usr/lib/x86_64-linux-gnu/libcudart_static.a", "static-library", "usr"),
             (
                 "opt/nvidia/hpc_sdk/Linux_x86_64/25.1/cuda/12.6/bin/nvcc",
-                Some(("nvcc", "opt/nvidia/hpc_sdk/Linux_x86_64/25.1/cuda/12.6")),
+                "nvcc",
+                "opt/nvidia/hpc_sdk/Linux_x86_64/25.1/cuda/12.6",
             ),
-            ("opt/rocm-6.3.0/bin/hipcc", Some(("hipcc", "opt/rocm-6.3.0"))),
-            ("var/lib/dpkg/info/cuda-nvcc-12-8.list", Some(("packages", "var/lib/dpkg/info"))),
-            // What every `pip install torch` brings.
-            (
-                "usr/local/lib/python3.12/site-packages/nvidia/cuda_runtime/include/cuda_runtime.h",
-                None,
-            ),
-            (
-                "usr/local/lib/python3.12/site-packages/nvidia/cuda_runtime/lib/libcudart_static.a",
-                None,
-            ),
-            ("usr/local/lib/python3.12/site-packages/nvidia/cu13/bin/nvcc", None),
-            ("app/libs/nvidia/cu13/bin/nvcc", None),
-            ("app/libs/triton/backends/nvidia/include/cuda_runtime.h", None),
-            ("usr/local/cuda-12.8/compat/libcuda.so.570.86", None),
-            ("var/lib/dpkg/info/cuda-toolkit-12-8-config-common.list", None),
-            ("var/lib/dpkg/info/libc6:amd64.list", None),
+            ("opt/nvidia/cuda-12.8/bin/nvcc", "nvcc", "opt/nvidia/cuda-12.8"),
+            ("opt/triton/bin/nvcc", "nvcc", "opt/triton"),
+            ("opt/rocm-6.3.0/bin/hipcc", "hipcc", "opt/rocm-6.3.0"),
+            ("rocm/include/hip/hip_runtime.h", "hip-header", "rocm"),
+            ("var/lib/dpkg/info/cuda-nvcc-12-8.list", "packages", ""),
+            ("var/lib/rpm/rpmdb.sqlite", "packages", ""),
+            // A compiler in a package that is not NVIDIA's: weak, but said.
+            ("usr/lib/python3/dist-packages/x/bin/nvcc", "nvcc", "usr/lib/python3/dist-packages/x"),
         ];
-        for (path, expected) in table {
-            let expected = expected.map(|(kind, root)| (kind, root.to_owned()));
-            assert_eq!(at(path), expected, "{path}");
+        for (path, kind, root) in table {
+            assert_eq!(at(path), Some((kind, root.to_owned())), "{path}");
         }
         let script = Entry { path: "usr/bin/nvcc", kind: EntryKind::File, size: 90, link: None };
         assert_eq!(part(&script, b"#!/bin/sh\n"), None);
     }
 
     #[test]
-    fn reads_dpkg() {
-        let status = b"Package: cuda-minimal-build-12-8\nStatus: install ok installed\n\n\
-            Package: cuda-cudart-12-8\nStatus: install ok installed\n\n\
-            Package: cuda-nvcc-12-8\nStatus: deinstall ok config-files\n\n\
-            Package: rocm-dev\nVersion: 6\n";
-        assert_eq!(packages(status), ["cuda-minimal-build-12-8", "rocm-dev"]);
-        assert_eq!(packages(b"\xff\xfe\nPackage: \n"), Vec::<String>::new());
-        for (count, expected) in [(39, 39), (40, 40), (41, 40)] {
-            let status = "Package: cuda-nvcc-12-8\n\n".repeat(count);
-            assert_eq!(packages(status.as_bytes()).len(), expected);
+    fn wheels_are_no_toolkits() {
+        let packages = "usr/local/lib/python3.12/site-packages";
+        for path in [
+            "nvidia/cuda_runtime/include/cuda_runtime.h",
+            "nvidia/cuda_runtime/lib/libcudart_static.a",
+            "nvidia/cu13/bin/nvcc",
+            "nvidia/cu13/nvvm/bin/cicc",
+            "triton/backends/nvidia/include/cuda_runtime.h",
+            "triton/backends/nvidia/bin/ptxas",
+            "cupy/_core/include/cuda_runtime.h",
+            "torch/include/cuda_runtime.h",
+            "_rocm_sdk_devel/bin/hipcc",
+        ] {
+            assert_eq!(at(&format!("{packages}/{path}")), None, "{path}");
+        }
+        for path in [
+            "app/libs/nvidia/cu13/bin/nvcc",
+            "app/libs/nvidia/cuda_nvcc/bin/nvcc",
+            "app/libs/triton/backends/nvidia/include/cuda_runtime.h",
+            "usr/local/cuda-12.8/compat/libcuda.so.570.86",
+            "usr/local/cuda-12.8/compat/libcuda.so",
+            "var/lib/dpkg/info/cuda-toolkit-12-8-config-common.list",
+            "var/lib/dpkg/info/libc6:amd64.list",
+        ] {
+            assert_eq!(at(path), None, "{path}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! search paths, base image names, commands of the history. Counts over all of NVIDIA's
 //! Dockerfiles: `research/content.md` section 1.1.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -22,14 +23,28 @@ pub(super) struct Traces {
     pub(super) base: Option<String>,
     /// Development packages or installers in the history.
     pub(super) history: Option<String>,
+    /// The layer whose instruction that is.
+    pub(super) history_layer: Option<usize>,
+    /// `ROCm`'s development packages in the history, or a development base.
+    pub(super) rocm: Option<String>,
 }
 
+/// Versions stand in the text, or as the variables they came from: tensorflow has
+/// `cuda-command-line-tools-${CUDA/./-}`.
 #[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
 static PACKAGES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"cuda-(?:minimal-build|command-line-tools|libraries-dev(?:el)?|nvml-dev(?:el)?|cudart-dev(?:el)?|toolkit)-[0-9]+-[0-9]+\b|\bnvidia-cuda-toolkit\b",
+        r"cuda-(?:minimal-build|command-line-tools|libraries-dev(?:el)?|nvml-dev(?:el)?|cudart-dev(?:el)?|toolkit|compiler)-(?:[0-9]+-[0-9]+\b|\$\{?[A-Za-z_]+)|\bnvidia-cuda-toolkit\b",
     )
     .expect("PACKAGES compiles")
+});
+
+#[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
+static ROCM_PACKAGES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?:^|[\s/])(?:rocm-dev|rocm-hip-sdk|hip-dev|rocm-hip-runtime-dev(?:el)?)(?:[\s=]|$)",
+    )
+    .expect("ROCM_PACKAGES compiles")
 });
 
 /// Variables of devel images without the word DEV in them.
@@ -42,25 +57,26 @@ const SHOWN: usize = 120;
 /// Reads the traces of one image.
 pub(super) fn traces(seen: &Seen<'_>) -> Traces {
     let image = seen.image;
-    let value = |wanted: &str| {
-        image.config.env_pairs().find(|(name, _)| *name == wanted).map(|(_, value)| value)
+    let values = |wanted: &'static str| {
+        image.config.env_pairs().filter(move |(name, _)| *name == wanted).map(|(_, value)| value)
     };
-    let mut variables: Vec<String> = image
+    let variables: BTreeSet<&str> = image
         .config
         .env_pairs()
         .map(|(name, _)| name)
         .filter(|name| is_devel_variable(name))
-        .map(str::to_owned)
         .collect();
-    variables.dedup();
+    let history = history(image);
     Traces {
-        variables,
-        stubs: value("LIBRARY_PATH").is_some_and(|path| path.split(':').any(is_stubs)),
-        framework: value("NVIDIA_PRODUCT_NAME")
-            .filter(|name| !name.is_empty() && *name != "CUDA")
+        variables: variables.into_iter().map(shown).collect(),
+        stubs: values("LIBRARY_PATH").any(|path| path.split(':').any(is_stubs)),
+        framework: values("NVIDIA_PRODUCT_NAME")
+            .find(|name| !name.is_empty() && *name != "CUDA")
             .map(shown),
-        base: base(image),
-        history: history(image),
+        base: base(image, is_devel_image),
+        history_layer: history.as_ref().and_then(|(step, _)| layer_of(image, *step)),
+        history: history.map(|(_, text)| text),
+        rocm: base(image, |name| name.contains("rocm/dev-")).or_else(|| rocm(image)),
     }
 }
 
@@ -79,7 +95,7 @@ fn is_stubs(component: &str) -> bool {
 }
 
 /// The devel image this one was built from, by annotation, label or buildah's remark.
-fn base(image: &Image) -> Option<String> {
+fn base(image: &Image, is_wanted: impl Fn(&str) -> bool) -> Option<String> {
     let written = [image.manifest.annotations.get(BASE_NAME), image.config.labels.get(BASE_NAME)];
     let remarks = image.config.history.iter().filter_map(|step| step.comment.strip_prefix("FROM "));
     written
@@ -87,29 +103,53 @@ fn base(image: &Image) -> Option<String> {
         .flatten()
         .map(String::as_str)
         .chain(remarks)
-        .find(|name| is_devel_image(name))
+        .find(|name| is_wanted(name))
         .map(shown)
 }
 
-/// `nvidia/cuda:12.8.0-cudnn-devel-ubuntu22.04`, `rocm/dev-ubuntu-24.04:6.3`.
+/// NGC's framework images are all made for development.
+const NGC_FRAMEWORKS: &[&str] =
+    &["pytorch", "tensorflow", "jax", "nemo", "mxnet", "paddlepaddle", "modulus", "physicsnemo"];
+
+/// `nvidia/cuda:12.8.0-cudnn-devel-ubuntu22.04`, `nvcr.io/nvidia/pytorch:25.10-py3`.
 fn is_devel_image(name: &str) -> bool {
     let name = name.split('@').next().unwrap_or(name).trim();
     let accelerator = ["cuda", "nvidia", "pytorch", "tensorflow", "rocm"];
-    let tag =
-        name.rsplit('/').next().and_then(|last| last.split_once(':')).map_or("", |(_, tag)| tag);
-    name.contains("rocm/dev-")
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let (repository, tag) = last.split_once(':').unwrap_or((last, ""));
+    (name.starts_with("nvcr.io/nvidia/") && NGC_FRAMEWORKS.contains(&repository))
         || (accelerator.iter().any(|word| name.contains(word))
             && tag.split(['-', '_']).any(|word| word == "devel"))
 }
 
-fn history(image: &Image) -> Option<String> {
+/// The step that installs development packages, and its words.
+fn history(image: &Image) -> Option<(usize, String)> {
+    image.config.history.iter().enumerate().find_map(|(step, history)| {
+        let text = super::super::secrets::text::cut(&history.created_by, 64 * 1024);
+        if text.contains("installCUDA.sh") && text.contains("DEVEL=1") {
+            return Some((step, "DEVEL=1 installCUDA.sh".to_owned()));
+        }
+        // The configuration packages come with every base image.
+        let is_devel = |end: usize| !text.get(end..).unwrap_or_default().starts_with("-config");
+        let found = PACKAGES.find_iter(text).find(|found| is_devel(found.end()));
+        // Without the variable, of which the match has only the start.
+        let name = |text: &str| shown(text.split("-$").next().unwrap_or(text));
+        found.map(|found| (step, name(found.as_str())))
+    })
+}
+
+fn rocm(image: &Image) -> Option<String> {
     image.config.history.iter().find_map(|step| {
         let text = super::super::secrets::text::cut(&step.created_by, 64 * 1024);
-        if text.contains("installCUDA.sh") && text.contains("DEVEL=1") {
-            return Some("DEVEL=1 installCUDA.sh".to_owned());
-        }
-        PACKAGES.find(text).map(|found| shown(found.as_str()))
+        ROCM_PACKAGES.find(text).map(|found| shown(found.as_str().trim()))
     })
+}
+
+/// Index of the layer that a step of the history made.
+fn layer_of(image: &Image, step: usize) -> Option<usize> {
+    let history = &image.config.history;
+    let made = !history.get(step)?.empty_layer;
+    made.then(|| history.iter().take(step).filter(|step| !step.empty_layer).count())
 }
 
 fn shown(text: &str) -> String {
@@ -152,7 +192,8 @@ mod tests {
             "docker.io/nvidia/cuda:12.8.0-cudnn-devel-ubuntu22.04",
             "nvidia/cuda:11.8.0-devel@sha256:00",
             "pytorch/pytorch:2.5.1-cuda12.4-cudnn9-devel",
-            "docker.io/rocm/dev-ubuntu-24.04:6.3",
+            "nvcr.io/nvidia/pytorch:25.10-py3",
+            "nvcr.io/nvidia/cuda-dl-base:25.01-cuda12.8-devel-ubuntu24.04",
             "localhost:5000/nvidia/cuda:12-devel",
         ] {
             assert!(is_devel_image(name), "{name}");
@@ -161,6 +202,7 @@ mod tests {
             "nvidia/cuda:12.8.0-runtime-ubuntu22.04",
             "pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime",
             "fedora:devel",
+            "nvcr.io/nvidia/tritonserver:25.10-py3",
             "registry.corp/ml/development:12-runtime",
             "nvidia/developer-tools:1",
             "",

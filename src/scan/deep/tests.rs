@@ -2,13 +2,34 @@
 
 use super::super::{Limits, Observer, ReadAll, ScanError, scan_layer};
 use super::*;
-use crate::model::{Digest, LayerFacts};
+use crate::model::{Digest, Fact, LayerFacts};
 use crate::rules::testing::tar_of;
-use crate::rules::unreadable_layer;
+use crate::rules::{cuda_devel, unreadable_layer};
 
 fn scan_with(bytes: &[u8], limits: &Limits) -> LayerFacts {
     let size = bytes.len().try_into().unwrap();
     scan_layer(bytes, &Digest::of(bytes), size, limits, &mut ReadAll).unwrap()
+}
+
+fn rpm_database(padding: usize) -> Vec<u8> {
+    let mut database = b"SQLite format 3\0".to_vec();
+    database.resize(padding, b'x');
+    database.extend(b"\0C\0cuda-minimal-build-12-8\x0012.8.0\x001\0CUDA\0");
+    tar_of(&[("var/lib/rpm/rpmdb.sqlite", database), ("etc/hostname", b"x".to_vec())])
+}
+
+#[test]
+fn a_database_is_searched_in_windows_that_overlap() {
+    let header = b"\0C\0cuda-minimal-build-12-8\x0012.8.0\x001\0".len();
+    let mut places = vec![16, 5000, 3 << 20, (12 << 20) + 7];
+    places.extend(WINDOW_BYTES - header - 2..WINDOW_BYTES + 2);
+    for padding in places {
+        let layer = scan_with(&rpm_database(padding), &Limits::default());
+        let found: Vec<&Fact> =
+            layer.facts.iter().filter(|fact| fact.rule == cuda_devel::ID).collect();
+        assert!(!found.is_empty() && found.len() <= 2, "{padding}: {found:?}");
+        assert_eq!(layer.listing.len(), 2, "{padding}");
+    }
 }
 
 const GGUF: &[u8] = b"GGUF\x03\0\0\0\x05\0\0\0\0\0\0\0";
