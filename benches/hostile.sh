@@ -28,7 +28,7 @@ while IFS=$'\t' read -r name rule words; do
   outcome=$(jq -r --arg rule "$rule" --arg words "$words" '
     ([.findings[] | select(.level == "deny" and .rule == $rule and (.message | contains($words)))] | length > 0) as $met
     | if .decision == "deny" and $met then "deny: \($rule): \($words)"
-      else "UNEXPECTED \(.decision): \([.findings[].message] | join("; "))" end' "$work/out") || outcome="UNEXPECTED: exit code $status"
+      else "UNEXPECTED \(.decision): \([.findings[].message] | join("; ") | .[:300])" end' "$work/out") || outcome="UNEXPECTED: exit code $status"
   [[ $outcome == deny:* && $status == 1 ]] || failures=$((failures + 1))
   awk -v name="$name" -v stored="$stored" -v outcome="$outcome" -v s="$seconds" -v kib="$peak" \
     'BEGIN {printf "| %s | %d | %s | %d | %.1f |\n", name, stored, outcome, s * 1000, kib / 1024}'

@@ -13,12 +13,7 @@
 #[path = "../tests/support/image.rs"]
 mod image;
 
-#[expect(
-    dead_code,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "shared with the tests"
-)]
+#[expect(dead_code, clippy::indexing_slicing, reason = "shared with the tests")]
 #[path = "../tests/hostile/attacks.rs"]
 mod attacks;
 

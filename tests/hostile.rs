@@ -1,6 +1,7 @@
 //! The hostile set through `plimsoll check`: every attack has its outcome, and none passes.
 
 pub mod attacks;
+mod properties;
 
 use serde_json::Value;
 

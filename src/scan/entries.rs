@@ -263,7 +263,12 @@ impl<R: BufRead> Archive<R> {
 
     /// Go ignores global headers, others apply them.
     fn global_header(&mut self, size: u64) -> Result<(), Failure> {
-        if self.pax(size)?.places_entries() {
+        let pax = self.pax(size)?;
+        if pax.is_refused {
+            let detail = "a global header that runtimes refuse";
+            return Err(content(Defect::AmbiguousEntry, detail.into()));
+        }
+        if pax.places_entries() {
             let detail = "a global header sets names or sizes";
             return Err(content(Defect::HeaderDisagreement, detail.into()));
         }

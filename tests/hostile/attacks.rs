@@ -84,6 +84,14 @@ impl Attack {
         Self { name, rule, words, make: Make::Layout(layout) }
     }
 
+    /// The stored bytes of its only layer, where that is all there is to it.
+    pub fn layer(&self) -> Option<Vec<u8>> {
+        match self.make {
+            Make::Layer(layer) => Some(layer()),
+            Make::Image(_) | Make::Layout(_) => None,
+        }
+    }
+
     /// Writes it as an OCI layout with the tag `1`.
     pub fn write(&self, dir: &Path) {
         match self.make {

@@ -26,12 +26,12 @@ pub(super) fn of(
         .or_else(|| whiteout(path))
 }
 
-fn headers(detail: &str) -> Option<Disagreement> {
-    Some((Defect::HeaderDisagreement, detail.to_owned()))
+fn headers(detail: &str) -> Disagreement {
+    (Defect::HeaderDisagreement, detail.to_owned())
 }
 
-fn ambiguous(detail: &str) -> Option<Disagreement> {
-    Some((Defect::AmbiguousEntry, detail.to_owned()))
+fn ambiguous(detail: &str) -> Disagreement {
+    (Defect::AmbiguousEntry, detail.to_owned())
 }
 
 /// CVE-2026-33055: whoever takes the header's size finds other members.
@@ -40,23 +40,23 @@ fn sizes(header_size: u64, extensions: &Extensions) -> Option<Disagreement> {
     if header_size == 0 || header_size == size {
         return None;
     }
-    headers(&format!("PAX says {size} bytes, the header {header_size}"))
+    Some(headers(&format!("PAX says {size} bytes, the header {header_size}")))
 }
 
 fn names(extensions: &Extensions) -> Option<Disagreement> {
     if extensions.is_pax_first {
-        return headers("a PAX header stands in front of a GNU long name");
+        return Some(headers("a PAX header stands in front of a GNU long name"));
     }
     let pax = extensions.pax.as_ref()?;
     let differ = |long: &Option<Vec<u8>>, pax: &Option<Vec<u8>>| matches!((long, pax), (Some(long), Some(pax)) if long != pax);
     if differ(&extensions.long_name, &pax.path) {
-        return headers("PAX and GNU long name give two names");
+        return Some(headers("PAX and GNU long name give two names"));
     }
     if differ(&extensions.long_link, &pax.link) {
-        return headers("PAX and GNU long name give two link targets");
+        return Some(headers("PAX and GNU long name give two link targets"));
     }
     if pax.is_contradicting {
-        return headers("a PAX header says two things of one entry");
+        return Some(headers("a PAX header says two things of one entry"));
     }
     None
 }
@@ -66,7 +66,7 @@ fn prefix(header: &Header, extensions: &Extensions) -> Option<Disagreement> {
     if is_renamed || header.path_bytes() == fields::go_path(header) {
         return None;
     }
-    headers("readers take the header's name prefix differently")
+    Some(headers("readers take the header's name prefix differently"))
 }
 
 fn sparse(header: &Header, extensions: &Extensions) -> Option<Disagreement> {
@@ -78,17 +78,17 @@ fn sparse(header: &Header, extensions: &Extensions) -> Option<Disagreement> {
 /// What stops containerd, Docker and Podman, while others read on.
 fn refused(header: &Header, extensions: &Extensions) -> Option<Disagreement> {
     if extensions.pax.as_ref().is_some_and(|pax| pax.is_refused) {
-        return ambiguous("a PAX record that runtimes refuse");
+        return Some(ambiguous("a PAX record that runtimes refuse"));
     }
     if !fields::are_numbers(header) {
-        return ambiguous("a header field that is no number");
+        return Some(ambiguous("a header field that is no number"));
     }
     let flag = fields::type_flag(header);
     if matches!(flag, 0 | b'0'..=b'6') {
         return None;
     }
     // `7` is a file in POSIX, others are vendors': GNU's volume labels, dumped directories.
-    ambiguous(&format!("an entry of type `{}`", char::from(flag).escape_default()))
+    Some(ambiguous(&format!("an entry of type `{}`", char::from(flag).escape_default())))
 }
 
 /// Whiteouts that delete the directory they are in, or the one above (Docker), or that are an
@@ -100,7 +100,7 @@ fn whiteout(path: &[u8]) -> Option<Disagreement> {
     }
     let deleted = name.strip_prefix(WHITEOUT_PREFIX.as_bytes())?;
     if matches!(deleted, b"" | b"." | b"..") {
-        return ambiguous("a whiteout that names nothing in its directory");
+        return Some(ambiguous("a whiteout that names nothing in its directory"));
     }
     None
 }

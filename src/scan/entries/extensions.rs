@@ -129,7 +129,8 @@ mod tests {
         for (key, value) in records {
             let rest = format!(" {key}={value}\n");
             let digits = if rest.len() < 9 { 1 } else { 2 };
-            text.push_str(&format!("{}{rest}", rest.len() + digits));
+            text.push_str(&(rest.len() + digits).to_string());
+            text.push_str(&rest);
         }
         Pax::parse(text.as_bytes()).unwrap()
     }

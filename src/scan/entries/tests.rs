@@ -314,6 +314,8 @@ fn what_runtimes_refuse_is_a_defect() {
         let found = walk(&file(name, b"")).unwrap()[0].0.disagreement.is_some();
         assert_eq!(found, expected, "{name}");
     }
+    let global = raw(&header("g", b'g', 8), b"8 uid=x\n");
+    assert_eq!(defect(&[global, file("f", b"")].concat()), Defect::AmbiguousEntry);
     for (key, value) in [("path", "a\0b"), ("gname", "a\0"), ("uid", "x"), ("mtime", "x")] {
         let archive = [pax(&[(key, value)]), file("f", b"")].concat();
         assert_eq!(defect(&archive), Defect::AmbiguousEntry, "{key}");

@@ -56,11 +56,11 @@ fn chunked(change: fn(&mut Vec<Value>)) -> BuiltImage {
     annotated(holding(blob), CHUNKED, &Digest::of(&frame).to_string())
 }
 
-fn another_name(entries: &mut Vec<Value>) {
+fn another_name(entries: &mut [Value]) {
     entries[1]["name"] = "app/model.safetensors".into();
 }
 
-fn another_place(entries: &mut Vec<Value>) {
+fn another_place(entries: &mut [Value]) {
     entries[0]["offset"] = entries[1]["offset"].clone();
 }
 
@@ -82,9 +82,11 @@ pub fn all() -> Vec<Attack> {
         lie("estargz-index-adds", "in the index only", || {
             estargz(|e| e.push(json!({"name": "etc/x", "type": "symlink", "linkName": "/"})))
         }),
-        lie("estargz-index-renames", "in the index only", || estargz(another_name)),
+        lie("estargz-index-renames", "in the index only", || estargz(|e| another_name(e))),
         lie("estargz-index-resizes", "1 bytes, not 8", || estargz(|e| e[0]["size"] = 1.into())),
-        lie("estargz-index-points-elsewhere", "content from elsewhere", || estargz(another_place)),
+        lie("estargz-index-points-elsewhere", "content from elsewhere", || {
+            estargz(|e| another_place(e))
+        }),
         lie("estargz-index-with-two-names", "readers take differently", || {
             estargz(|e| e[0]["Name"] = "app/evil.py".into())
         }),
@@ -98,9 +100,9 @@ pub fn all() -> Vec<Attack> {
             annotated(holding(packed(&[harmless()])), STARGZ, &Digest::of(b"x").to_string())
         }),
         lie("zstd-chunked-index-leaves-out", "in the archive only", || chunked(|e| drop(e.pop()))),
-        lie("zstd-chunked-index-renames", "in the index only", || chunked(another_name)),
+        lie("zstd-chunked-index-renames", "in the index only", || chunked(|e| another_name(e))),
         lie("zstd-chunked-index-points-elsewhere", "content from elsewhere", || {
-            chunked(another_place)
+            chunked(|e| another_place(e))
         }),
         lie("zstd-chunked-other-index-named", "the manifest names another one", || {
             annotated(chunked(|_| ()), CHUNKED, &Digest::of(b"another").to_string())
