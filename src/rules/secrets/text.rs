@@ -33,6 +33,22 @@ const TEXT_EXTENSIONS: &[&str] = &[
     "sql",
     "pem",
     "key",
+    "tfstate",
+    "csv",
+    "log",
+    "html",
+    "jsx",
+    "tsx",
+    "php",
+    "cs",
+    "kt",
+    "scala",
+    "ps1",
+    "bat",
+    "cmd",
+    "rst",
+    "lock",
+    "service",
 ];
 
 /// Whether content with this head and extension is worth searching. A few NUL bytes do not make
