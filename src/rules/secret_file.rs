@@ -24,7 +24,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use self::places::Place;
-use super::secrets::{Sighting, Strength, text, tokens};
+use super::secrets::{Sighting, Strength, patterns, text, tokens};
 use super::{Fate, Meta, Rule, Seen, Settings, Want};
 use crate::model::image::Layer;
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
@@ -171,12 +171,9 @@ fn level(fact: &Fact) -> Option<Level> {
 /// made up for tests; tokens with a provider's format are not, and test programs ask for them by
 /// name.
 fn is_login_of_tests(fact: &Fact) -> bool {
-    let is_token = fact.kind.ends_with("-token") || fact.kind.ends_with("-key");
-    let is_made_up = fact.kind.contains("private-key") || fact.kind == "kube-key";
-    is_token
-        && !is_made_up
+    patterns::all().any(|pattern| pattern.kind == fact.kind)
         && places::is_test(&fact.path)
-        && named::named(&fact.path).is_some_and(|named| named != named::Named::KeyStore)
+        && named::named(&fact.path).is_some()
 }
 
 /// One secret of one layer, in one file or several.

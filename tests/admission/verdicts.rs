@@ -123,7 +123,7 @@ async fn secrets_are_refused_where_they_were_and_shown_nowhere() {
     spec.containers[0]: HOST/ml/app:1 is denied (sha256:...):
     - secret-file: `app/.env` line 2 holds a secret value under the name `DATABASE_PASSWORD` (12 characters, fingerprint 5f72a299), 47 B, layer 1 (`COPY . /app`)
       fix: add the file to `.dockerignore`, mount it only where a step needs it (`RUN --mount=type=secret,id=...,target=...`) or at run time; revoke the value
-    - secret-file: `root/.ssh/id_ed25519` line 1 holds a private key (385 characters, fingerprint c92b8530) (deleted by layer 2 but still in the image), 454 B, layer 1 (`COPY . /app`)
+    - secret-file: `root/.ssh/id_ed25519` line 1 holds a private key (385 characters, fingerprint 5e2b83f8) (deleted by layer 2 but still in the image), 454 B, layer 1 (`COPY . /app`)
       fix: keep the key out of the build context (`.dockerignore`); for Git over SSH use `RUN --mount=type=ssh`, at run time mount a Secret; replace the key pair; deleting it in a later layer does not remove it
     ");
     let store = Arc::clone(&app.app.store);

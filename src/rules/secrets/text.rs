@@ -33,6 +33,22 @@ const TEXT_EXTENSIONS: &[&str] = &[
     "sql",
     "pem",
     "key",
+    "tfstate",
+    "csv",
+    "log",
+    "html",
+    "jsx",
+    "tsx",
+    "php",
+    "cs",
+    "kt",
+    "scala",
+    "ps1",
+    "bat",
+    "cmd",
+    "rst",
+    "lock",
+    "service",
 ];
 
 /// Whether content with this head and extension is worth searching. A few NUL bytes do not make
@@ -44,8 +60,12 @@ pub fn is_searchable(extension: &str, head: &[u8]) -> bool {
         || is_mostly_text(head)
 }
 
-/// At least nine of ten bytes are letters, signs or blanks.
+/// At least nine of ten bytes are letters, signs or blanks, and NUL bytes stand alone: numbers of
+/// several bytes, such as the length in front of the JSON of a safetensors file, have more.
 fn is_mostly_text(head: &[u8]) -> bool {
+    if head.windows(2).any(|pair| pair == [0, 0]) {
+        return false;
+    }
     let is_text = |byte: &&u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     head.iter().filter(is_text).count().saturating_mul(10) >= head.len().saturating_mul(9)
 }
@@ -140,6 +160,8 @@ mod tests {
         assert!(is_searchable("", b"\xff\xfeT\0"));
         assert!(!is_searchable("so", b"\x7fELF\0\0"));
         assert!(is_searchable("", b"HOME=/root\0HF_TOKEN=x\0"));
+        let safetensors = [&[200, 1, 0, 0, 0, 0, 0, 0][..], &b"{\"x\":1}".repeat(500)].concat();
+        assert!(!is_searchable("", &safetensors));
         assert!(is_searchable("", b"T\0O\0K\0E\0N\0=\0x\0y\0"));
     }
 

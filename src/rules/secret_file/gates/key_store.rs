@@ -1,5 +1,6 @@
 //! Binary containers of private keys, by what they say of themselves.
 
+use super::super::super::secrets::placeholders::is_published;
 use super::super::super::secrets::{Sighting, Strength};
 
 const KIND: (&str, &str) = ("key-store", "a store with a private key");
@@ -18,7 +19,7 @@ pub(super) fn find(content: &[u8]) -> Option<Sighting> {
         return Some(Sighting::new(VAULT, 0, content, Strength::Weak));
     }
     let found = is_java(content) || is_asn1(content) || is_other(content);
-    found.then(|| Sighting::new(KIND, 0, content, Strength::Strong))
+    (found && !is_published(content)).then(|| Sighting::new(KIND, 0, content, Strength::Strong))
 }
 
 /// PKCS #12 and PKCS #8.

@@ -54,6 +54,14 @@ fn credential_files() {
         ("etc/redis/redis.conf", "port 6379\n# requirepass foobared\n".to_owned(), None),
         ("root/.msmtprc", format!("account x\nuser ml\npassword {p}\n"), DENY),
         ("etc/supervisor/supervisord.conf", format!("[inet_http_server]\npassword={p}\n"), DENY),
+    ]);
+}
+
+#[test]
+fn credential_files_of_programs() {
+    let key = noise(32, BASE62);
+    let p = PASSWORD;
+    check(&[
         ("root/.config/gh/hosts.yml", format!("github.com:\n    oauth_token: {key}\n"), DENY),
         ("root/.cargo/credentials.toml", format!("[registry]\ntoken = \"{key}\"\n"), DENY),
         ("root/.gem/credentials", format!("---\n:rubygems_api_key: {key}\n"), DENY),
@@ -140,12 +148,12 @@ fn manifests() {
 #[test]
 fn keys_in_every_wrapping() {
     let key = pem("RSA PRIVATE KEY", 1600);
-    let indented: String = key.lines().map(|line| format!("    {line}\n")).collect();
+    let indented = key.replace('\n', "\n    ");
     check(&[
         ("root/.ssh/id_rsa", key.clone(), DENY),
         ("app/x.env", format!("KEY=\"{}\"", key.replace('\n', "\\n")), DENY),
         ("app/x.env", format!("KEY=\"{}\"", key.replace('\n', " ")), DENY),
-        ("app/x.yaml", format!("key: |\n{indented}"), DENY),
+        ("app/x.yaml", format!("key: |\n    {indented}\n"), DENY),
         ("app/x.json", format!("{{\"k\": {}}}", serde_json::to_string(&key).unwrap()), DENY),
         ("app/x.env", format!("KEY_B64={}", standard(key.as_bytes())), DENY),
         ("app/x.txt", key[..900].to_owned(), WARN),

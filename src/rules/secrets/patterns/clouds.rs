@@ -11,7 +11,7 @@ pub(super) static TABLE: &[Pattern] = &[
     token("aws-secret-key", "an AWS secret access key",
         &["aws_secret_access_key", "AWS_SECRET_ACCESS_KEY", "SecretAccessKey", "secretAccessKey",
           "secret_access_key", "aws_session_secret", "aws_secret_key", "AWS_SECRET_KEY"],
-        r#"[A-Za-z_]{14,24}["'\\\]]{0,4}[ \t]{0,8}(?:[:=,]|=>)[ \t]{0,8}["'\\]{0,4}([A-Za-z0-9/+]{40})"#, aws_secret).anywhere(),
+        r#"[A-Za-z_]{14,24}["'\\\]]{0,4}[ \t]{0,8}(?:[:=,]|=>)[ \t]{0,8}["'\\]{0,4}((?:[A-Za-z0-9/+]|\\/|\\u002[Bb]){40})"#, aws_secret).anywhere(),
     token("aws-bedrock-key", "an Amazon Bedrock API key", &["ABSK", "bedrock-api-key-"],
         r"(?:ABSK[A-Za-z0-9+/]{109,269}={0,2}|bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9+/=]{60,2000})", sure).reach(2200),
     token("aws-mws-key", "an Amazon Marketplace key", &["amzn.mws."],
@@ -27,7 +27,7 @@ pub(super) static TABLE: &[Pattern] = &[
     token("firebase-server-key", "a Firebase server key", &[":APA91b"],
         r"[A-Za-z0-9_-]{11}:APA91b[A-Za-z0-9_-]{134}", sure).inside(),
     token("azure-storage-key", "an Azure storage account key", &["AccountKey="],
-        r"AccountKey=([A-Za-z0-9+/]{86}==)", sure).anywhere(),
+        r"AccountKey=((?:[A-Za-z0-9+/]|\\/|\\u002[Bb]){86}(?:==|\\u003[Dd]\\u003[Dd]))", sure).anywhere(),
     token("azure-shared-key", "an Azure shared access key", &["SharedAccessKey="],
         r"SharedAccessKey=([A-Za-z0-9+/]{43}=)", sure).anywhere(),
     // The signatures of Microsoft's identifiable keys.

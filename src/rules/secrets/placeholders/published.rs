@@ -71,6 +71,18 @@ const PUBLISHED: &[&str] = &[
     // A key with which ssh2 (npm) tries what OpenSSL can, and the one of node-rsa's README.
     "0739020d3a2d8f666ad29cc2a2255d10c719f498a888e09104f51c88fbb06156",
     "b3610a1ebc7f4b67626cc8f595ee6b155ae596d74972038d8e608a489d1da2c0",
+    // The example keys of ring, rcgen and pem (crates).
+    "5344d57f719a98c4464aed1d1c2fa569f0a9de8621c6fdec7d28923a0e1c662c",
+    "babb4810174bd1beee4392d81a50ed4cd3101965ba3a074943ad46769edd60cf",
+    "0a799bb39c0b704fff67f728346961025cd118895fe2af0e64b835a9dcd7e7a7",
+    "81236d63c2560e9dff1f4567171306dc7e5702d0e8b7e243a2b0e8be4c098075",
+    // Keys in the examples of the AWS command line.
+    "d195ff5e44a38adbf7a221f09397cc9e20f9ed1d477abe0e1115a8a607b66654",
+    "37793a37c8df026e538ec20ba9d6c99886b4f0d98d22bc01e675de5b499ffa96",
+    // Keys with which the Google Cloud SDK names itself to its own services.
+    "6189b36d964849f34370088524ad63c235eba30974ee3da0d966ed6bac16b50d",
+    "a73b3ad3b416d981fce267795785aee45bf39224fa07ce8a2e2f5a9fa89ef979",
+    "b3f19cc85129501b94306e7892b522f46fa2dcda7da664cc74a0ca9314d7d984",
     // Vagrant's insecure keys: every box is made with one, and told to replace it.
     "3ad8f14b04b634983ece3710397663e9213b3403fd2234868f7ae95e254fe906",
     "b8456d4446be077c2158e8a9317763295aae1ebde983013dc7be1a7e65946573",
@@ -98,4 +110,27 @@ const PUBLISHED: &[&str] = &[
 pub fn is_published(value: &[u8]) -> bool {
     let digest = crate::model::Digest::of(value);
     PUBLISHED.contains(&digest.hex())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_list_is_one_of_hashes() {
+        let unique: BTreeSet<_> = PUBLISHED.iter().collect();
+        assert_eq!(unique.len(), PUBLISHED.len());
+        for hash in PUBLISHED {
+            assert!(hash.len() == 64 && hash.bytes().all(|b| b"0123456789abcdef".contains(&b)));
+        }
+    }
+
+    #[test]
+    fn published_values_are_known_and_no_others() {
+        // The access token of RFC 6749.
+        assert!(is_published(b"2YotnFZFEjr1zCsicMWpAA"));
+        assert!(!is_published(b"2YotnFZFEjr1zCsicMWpAB"));
+        assert!(!is_published(b""));
+    }
 }

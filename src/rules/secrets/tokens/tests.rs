@@ -74,6 +74,16 @@ fn finds_each_format() {
         ("aws-access-key-id", format!("('{aws_id}', '{aws_secret}')"), strong),
         ("aws-secret-key", format!("aws_secret_access_key = {aws_secret}"), strong),
         ("aws-secret-key", format!("\"SecretAccessKey\": \"{aws_secret}\""), strong),
+        (
+            "aws-secret-key",
+            format!("\"SecretAccessKey\":\"{}\\/x\\u002B\"", &aws_secret[..37]),
+            strong,
+        ),
+        (
+            "azure-storage-key",
+            format!("AccountKey={}\\u002B\\u003d\\u003D", noise(85, BASE62)),
+            strong,
+        ),
     ];
     for (kind, text, strength) in table {
         assert_eq!(kinds(&format!("x = \"{text}\"\n")), [(kind, strength)], "{kind}");
