@@ -146,6 +146,8 @@ pub struct LayerScan<'a> {
     fact_bytes: u64,
     /// Bytes that packed files unpacked to.
     inside_bytes: u64,
+    /// How many facts the observer knows of the entry that is being looked at.
+    told: usize,
     content: Vec<u8>,
 }
 
@@ -164,6 +166,7 @@ impl<'a> LayerScan<'a> {
             counts: vec![0; RULES.len()],
             fact_bytes: 0,
             inside_bytes: 0,
+            told: 0,
             content: Vec::with_capacity(HEAD_BYTES),
         }
     }
@@ -228,10 +231,18 @@ impl<'a> LayerScan<'a> {
         let kind = if member.size > 0 { EntryKind::File } else { listed.0 };
         let entry = Entry { path, kind, size: member.size, link: link.as_deref() };
         self.look(archive, &entry)?;
-        if self.layer.facts.len() > known && self.observer.observe(&self.layer, known).is_break() {
+        self.tell(known)?;
+        self.cap_memory(known)
+    }
+
+    /// Tells the observer of the facts from `known` on, each once.
+    fn tell(&mut self, known: usize) -> Result<(), Ending> {
+        let known = self.told.max(known);
+        self.told = self.layer.facts.len();
+        if self.told > known && self.observer.observe(&self.layer, known).is_break() {
             return Err(Ending::Stopped);
         }
-        self.cap_memory(known)
+        Ok(())
     }
 
     /// Whether listing and facts (`facts[known..]` are new) still fit into memory. Long random
@@ -282,7 +293,7 @@ impl<'a> LayerScan<'a> {
         if wants.contains(&Want::Inside) {
             self.look_inside(archive, entry, &wants)?;
         } else if wants.contains(&Want::Windows) {
-            self.look_in_windows(archive, entry, &wants)?;
+            self.look_in_windows(archive, entry, &wants, deep::MAX_WINDOWED_BYTES)?;
         }
         // One large text must not keep its memory for the rest of the layer.
         self.content.shrink_to(1 << 20);

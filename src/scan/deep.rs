@@ -20,12 +20,13 @@ pub const MAX_WINDOWED_BYTES: u64 = 256 << 20;
 
 impl LayerScan<'_> {
     /// Shows the rules that asked for it what the entry holds, window by window. The first
-    /// window begins with what was read already.
+    /// window begins with what was read already; none begins behind `most` bytes.
     pub(super) fn look_in_windows(
         &mut self,
         archive: &mut Archive<impl BufRead>,
         entry: &Entry<'_>,
         wants: &[Want],
+        most: u64,
     ) -> Result<(), Ending> {
         let mut seen = 0_u64;
         loop {
@@ -36,8 +37,10 @@ impl LayerScan<'_> {
                 return Ok(());
             }
             self.show(entry, wants)?;
-            seen = seen.saturating_add(u64::try_from(self.content.len()).unwrap_or(u64::MAX));
-            if seen >= MAX_WINDOWED_BYTES {
+            let repeated = if seen == 0 { 0 } else { known };
+            let read = u64::try_from(self.content.len() - repeated).unwrap_or(u64::MAX);
+            seen = seen.saturating_add(read);
+            if seen >= most {
                 return Ok(());
             }
             let keep = self.content.len().saturating_sub(OVERLAP_BYTES);
@@ -125,9 +128,8 @@ impl Visitor<'_, '_> {
                 return ControlFlow::Break(());
             }
         }
-        let is_new = self.scan.layer.facts.len() > known;
-        if is_new && self.scan.observer.observe(&self.scan.layer, known).is_break() {
-            self.ending = Some(Ending::Stopped);
+        if let Err(ending) = self.scan.tell(known) {
+            self.ending = Some(ending);
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
