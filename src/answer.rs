@@ -1,6 +1,7 @@
 //! Step 6, answer: a verdict in the words of whoever asked. Pure. Whatever comes from an image
 //! passes through [`plain`] before anybody sees it.
 
+pub mod github;
 pub mod group;
 pub mod json;
 pub mod message;
@@ -8,6 +9,7 @@ pub mod place;
 pub mod plain;
 
 pub mod review;
+pub mod sarif;
 pub mod table;
 pub(crate) mod wrap;
 

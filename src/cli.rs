@@ -108,6 +108,10 @@ pub enum Output {
     Table,
     /// One JSON object per image, one after the other: a stream that `jq` reads.
     Json,
+    /// One SARIF 2.1.0 log of all images, for code scanning.
+    Sarif,
+    /// Annotations for a GitHub Actions job.
+    Github,
 }
 
 /// Options of `rules`.

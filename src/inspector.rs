@@ -2,9 +2,17 @@
 //! answer as soon as a denial is certain. Decides nothing itself (that is `judge`) and knows no
 //! protocol (that is `receive` and `answer`).
 
+mod around;
+
+mod bases;
+
+mod evidence;
+
 mod flight;
 
 mod inspection;
+
+mod keeping;
 
 mod known;
 
@@ -32,6 +40,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::around::Surroundings;
 use self::flight::Flights;
 use self::inspection::Inspection;
 use self::known::Known;
@@ -70,6 +79,8 @@ pub struct Parts {
 pub struct Inspector {
     inner: Arc<Inner>,
     watcher: Arc<dyn Watcher>,
+    /// Whose registry the base images are in, where the images are elsewhere.
+    bases_from: Option<Arc<Inner>>,
 }
 
 /// Is told how the reading of layers gets on, for progress bars.
@@ -96,6 +107,7 @@ struct Inner {
     known: Known,
     flights: Flights,
     resolving: Resolving,
+    surroundings: Surroundings,
     turns: Turns,
     tasks: TaskTracker,
     /// Parent of all flights' tokens.
@@ -111,8 +123,20 @@ impl Inspector {
         let stop = CancellationToken::new();
         let flights = Flights::new(stop.clone());
         let resolving = Resolving::default();
-        let inner = Inner { parts, known, flights, resolving, turns, tasks, stop };
-        Self { inner: Arc::new(inner), watcher: Arc::new(Unwatched) }
+        let surroundings = Surroundings::default();
+        let inner = Inner { parts, known, flights, resolving, surroundings, turns, tasks, stop };
+        Self { inner: Arc::new(inner), watcher: Arc::new(Unwatched), bases_from: None }
+    }
+
+    /// The same, but base images are looked up by another one: a folder with an image does not
+    /// have the base it was built on, and would give the image itself for it.
+    #[must_use]
+    pub fn with_bases_of(self, other: &Self) -> Self {
+        Self { bases_from: Some(Arc::clone(other.bases_inner())), ..self }
+    }
+
+    fn bases_inner(&self) -> &Arc<Inner> {
+        self.bases_from.as_ref().unwrap_or(&self.inner)
     }
 
     /// The same, with somebody who is told how it gets on.
@@ -137,7 +161,8 @@ impl Inspector {
         let started = Instant::now();
         let mut verdict = match self.resolve(question, deadline).await {
             Ok((resolved, bytes_read)) => {
-                let sought = Sought::new(question.clone(), &resolved);
+                let around = self.around(question, &resolved, deadline).await;
+                let sought = Sought::new(question.clone(), &resolved, around);
                 Inspection::new(self, sought, deadline, bytes_read).run().await
             }
             Err(undecided) => question.judge(None, &[], vec![undecided]),
@@ -157,7 +182,8 @@ impl Inspector {
         let question = question.clone();
         let task = self.inner.tasks.spawn(async move {
             let started = Instant::now();
-            let resolved = inner.stop.run_until_cancelled(inner.resolve(&question)).await;
+            let resolving = inner.resolve(&question.reference, &question.policy.platforms);
+            let resolved = inner.stop.run_until_cancelled(resolving).await;
             let resolved =
                 resolved.unwrap_or_else(|| Err(FetchError::Unreachable("stopped".into())));
             inner.took(Phase::Resolve, started);

@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::policy::{Applied, Exception, Mode, Policy};
 use crate::rules::secrets::redact;
-use crate::rules::{RULES, Seen};
+use crate::rules::{Around, Meta, Needs, RULES, Seen};
 
 /// Most findings one rule may report about one image; the rest is counted. A layer full of keys
 /// must not make an answer of megabytes.
@@ -47,6 +47,14 @@ pub struct Judgeable<'a> {
     pub image: &'a Image,
     /// Facts of each layer, `None` where not read.
     pub facts: Vec<Option<&'a LayerFacts>>,
+    /// What is known beyond them.
+    pub around: Around,
+}
+
+impl<'a> Judgeable<'a> {
+    fn seen(&self) -> Seen<'a> {
+        Seen::new(self.image, &self.facts).with(self.around.clone())
+    }
 }
 
 impl Question {
@@ -55,13 +63,18 @@ impl Question {
         &self,
         digest: Option<Digest>,
         images: &[Judgeable<'_>],
-        undecided: Vec<Undecided>,
+        mut undecided: Vec<Undecided>,
     ) -> Verdict {
-        let seen: Vec<_> = images.iter().map(|one| Seen::new(one.image, &one.facts)).collect();
-        let (mut findings, exceptions) = self.complaints(&seen, &|_| true);
+        let seen: Vec<_> = images.iter().map(Judgeable::seen).collect();
+        let (mut findings, exceptions) = self.complaints(&seen, &|_, _| true);
         findings.sort_by_cached_key(order);
         for layer in findings.iter_mut().filter_map(|finding| finding.layer.as_mut()) {
             layer.created_by = layer.created_by.as_deref().map(redact);
+        }
+        for unlearned in self.unlearned(&seen) {
+            if !undecided.contains(&unlearned) {
+                undecided.push(unlearned);
+            }
         }
         let complete = undecided.is_empty() && seen.iter().all(Seen::is_complete);
         Verdict {
@@ -81,15 +94,21 @@ impl Question {
     /// Whether what is known suffices to refuse, whatever is learned later; asking those rules
     /// only that have something new to say.
     pub fn is_denied(&self, images: &[Judgeable<'_>], has_news: &dyn Fn(&RuleId) -> bool) -> bool {
-        let seen: Vec<_> = images.iter().map(|one| Seen::new(one.image, &one.facts)).collect();
-        self.complaints(&seen, has_news).0.iter().any(|finding| finding.level == Level::Deny)
+        let seen: Vec<_> = images.iter().map(Judgeable::seen).collect();
+        let may_deny = |rule: &RuleId, level: Level| level == Level::Deny && has_news(rule);
+        self.complaints(&seen, &may_deny).0.iter().any(|finding| finding.level == Level::Deny)
+    }
+
+    /// What the rules need to be told about the images.
+    pub fn needs(&self) -> Needs {
+        Needs::of(&self.policy.applied(&self.reference, self.namespace.as_deref()))
     }
 
     /// All findings of some rules, exceptions and mode applied.
     fn complaints(
         &self,
         seen: &[Seen<'_>],
-        is_asked: &dyn Fn(&RuleId) -> bool,
+        is_asked: &dyn Fn(&RuleId, Level) -> bool,
     ) -> (Vec<Finding>, Vec<Waived>) {
         let mut findings: Vec<Finding> =
             seen.iter().flat_map(|seen| self.findings(seen, is_asked)).collect();
@@ -100,6 +119,23 @@ impl Question {
             }
         }
         (findings, exceptions)
+    }
+
+    /// What could not be learned for rules that might have refused for it.
+    fn unlearned(&self, seen: &[Seen<'_>]) -> Vec<Undecided> {
+        let applied = self.policy.applied(&self.reference, self.namespace.as_deref());
+        let is_waived =
+            |rule: &RuleId| self.covering().iter().any(|exception| exception.rules.contains(rule));
+        RULES
+            .iter()
+            .zip(applied)
+            .filter(|(rule, Applied { level, .. })| {
+                *level == Level::Deny && !is_waived(&rule.meta().id)
+            })
+            .flat_map(|(rule, Applied { settings, .. })| {
+                seen.iter().filter_map(move |seen| rule.unlearned(seen, &settings))
+            })
+            .collect()
     }
 
     /// Whether the policy lets a cause pass, with a warning.
@@ -121,17 +157,21 @@ impl Question {
         }
     }
 
-    fn findings(&self, seen: &Seen<'_>, is_asked: &dyn Fn(&RuleId) -> bool) -> Vec<Finding> {
+    fn findings(&self, seen: &Seen<'_>, is_asked: &dyn Fn(&RuleId, Level) -> bool) -> Vec<Finding> {
         let platform = seen.image.platform.to_string();
         let applied = self.policy.applied(&self.reference, self.namespace.as_deref());
         RULES
             .iter()
             .zip(applied)
             .filter(|(rule, Applied { level, .. })| {
-                *level > Level::Ignore && is_asked(&rule.meta().id)
+                *level > Level::Ignore && is_asked(&rule.meta().id, *level)
             })
             .flat_map(|(rule, Applied { level, settings })| {
                 let mut findings = rule.judge(seen, &settings);
+                if level == Level::Warn {
+                    let unlearned = rule.unlearned(seen, &settings);
+                    findings.extend(unlearned.map(|unlearned| doubt(rule.meta(), &unlearned)));
+                }
                 for finding in &mut findings {
                     finding.level = finding.level.min(level);
                     finding.platform.clone_from(&platform);
@@ -143,14 +183,15 @@ impl Question {
             .collect()
     }
 
+    /// The exceptions that hold for the subject today.
+    fn covering(&self) -> Vec<&Exception> {
+        let exceptions = self.policy.exceptions.iter();
+        exceptions.filter(|exception| exception.covers(&self.reference, self.today)).collect()
+    }
+
     /// Takes out what exceptions cover, and says what was taken.
     fn waive(&self, findings: &mut Vec<Finding>) -> Vec<Waived> {
-        let covering: Vec<&Exception> = self
-            .policy
-            .exceptions
-            .iter()
-            .filter(|exception| exception.covers(&self.reference, self.today))
-            .collect();
+        let covering = self.covering();
         let mut waived: BTreeMap<RuleId, Waived> = BTreeMap::new();
         findings.retain(|finding| {
             let Some(exception) =
@@ -192,6 +233,13 @@ pub fn judge_unnamed(
         complete: false,
         stats: Stats::default(),
     }
+}
+
+/// The warning that a rule which only warns could not be asked.
+fn doubt(rule: &Meta, unlearned: &Undecided) -> Finding {
+    let message = format!("could not be judged: {unlearned}");
+    let hint = crate::answer::hint(unlearned.cause);
+    Finding::new(rule.id.clone(), Level::Warn, message, hint)
 }
 
 /// Keeps the worst findings of one rule and says how many more there are.

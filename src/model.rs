@@ -7,9 +7,11 @@ pub mod reference;
 
 pub mod manifest;
 
-mod lookalike;
+pub(crate) mod lookalike;
 
 pub mod image;
+
+pub mod dockerfile;
 
 pub mod entry;
 
@@ -18,6 +20,8 @@ pub mod listing;
 pub mod fact;
 
 pub mod finding;
+
+pub mod referrer;
 
 pub mod verdict;
 
@@ -28,4 +32,5 @@ pub use finding::{Finding, Level, RuleId};
 pub use image::{Image, ImageConfig, Platform};
 pub use manifest::{Descriptor, Document};
 pub use reference::Reference;
+pub use referrer::Referrer;
 pub use verdict::{Cause, Decision, Undecided, Verdict};

@@ -1,6 +1,8 @@
 //! What applies to whom: modes, levels, settings, scopes and exceptions.
 //! Invariant: pure; today's date is an argument. Reading it from YAML is `config`'s work.
 
+mod applied;
+
 use std::collections::BTreeMap;
 
 use globset::GlobMatcher;
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::reference::canonical_registry;
 use crate::model::{Cause, Digest, Level, Platform, Reference, RuleId};
-use crate::rules::{RULES, Settings};
+use crate::rules::Settings;
 
 /// Whether findings refuse or only warn.
 #[derive(
@@ -226,25 +228,9 @@ impl Policy {
         self.scope(name, namespace).and_then(|scope| scope.mode).unwrap_or(self.mode)
     }
 
-    /// What applies to one subject, in the order of [`RULES`].
+    /// What applies to one subject, in the order of [`RULES`](crate::rules::RULES).
     pub fn applied(&self, reference: &Reference, namespace: Option<&str>) -> Vec<Applied> {
-        let scope = self.scope(&reference.name(), namespace);
-        RULES
-            .iter()
-            .map(|rule| {
-                let id = &rule.meta().id;
-                let written = self
-                    .rules
-                    .get(id)
-                    .cloned()
-                    .unwrap_or_default()
-                    .overridden_by(scope.and_then(|scope| scope.rules.get(id)));
-                Applied {
-                    level: written.level.unwrap_or(rule.meta().level),
-                    settings: written.settings,
-                }
-            })
-            .collect()
+        self.applied_in(self.scope(&reference.name(), namespace))
     }
 
     /// Whether a cause passes, with a warning, in this mode.

@@ -12,6 +12,8 @@ mod request;
 
 mod blob;
 
+mod referrers;
+
 mod auth;
 
 mod token;
@@ -45,7 +47,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use crate::model::{Cause, Descriptor, Digest, Reference, Undecided};
+use crate::model::{Cause, Descriptor, Digest, Reference, Referrer, Undecided};
 
 /// The bytes of a blob, in order. The stream verifies size and digest itself: only after it has
 /// ended without an error are the bytes what was asked for. Errors come once, last.
@@ -73,6 +75,36 @@ pub trait Registry: Send + Sync {
         reference: &Reference,
         blob: &Descriptor,
     ) -> Result<BlobStream, FetchError>;
+
+    /// What refers to the manifest `subject` in the reference's repository: by the referrers API
+    /// or the tag that stands in for it, and by cosign's tag. Anybody who may push can add to it.
+    async fn referrers(&self, reference: &Reference, subject: &Digest) -> Referrers;
+}
+
+/// What refers to a manifest, as far as it could be learned.
+#[derive(Debug, Clone, Default)]
+pub struct Referrers {
+    /// What was found.
+    pub found: Vec<Referrer>,
+    /// Why that may not be all, if so.
+    pub missed: Option<FetchError>,
+}
+
+impl Referrers {
+    /// Nothing could be learned.
+    pub fn missed(error: FetchError) -> Self {
+        Self { found: Vec::new(), missed: Some(error) }
+    }
+
+    /// Takes the result of asking in one more place. The first failure is the one that is told.
+    pub(crate) fn take(&mut self, result: Result<Vec<Referrer>, FetchError>) {
+        match result {
+            Ok(found) => self.found.extend(found),
+            Err(error) => {
+                self.missed.get_or_insert(error);
+            }
+        }
+    }
 }
 
 /// Why something could not be fetched. Texts hold no credentials and no presigned URL.

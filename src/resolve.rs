@@ -4,6 +4,7 @@
 //! judged; what is wrong with the registry is an error. The result knows no policy: every
 //! platform is in it, and [`Resolved::wanted`] picks.
 
+mod attestation;
 mod walk;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,12 @@ pub struct SkippedManifest {
     pub digest: Digest,
     /// `attestation`, or the artifact's type.
     pub kind: String,
+    /// Types of an attestation's statements, as it says.
+    #[serde(default)]
+    pub statements: Vec<String>,
+    /// The manifest it is about, as the index says; nothing where it does not.
+    #[serde(default)]
+    pub about: Option<Digest>,
 }
 
 /// A manifest of an index that the registry did not have when it was asked.
@@ -64,7 +71,7 @@ pub struct Resolved {
 
 impl Resolved {
     /// Raise it when more is read of a manifest or configuration, or is taken otherwise.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// Whether this is as true tomorrow and elsewhere: what one registry lacks now, another has,
     /// or the same one after the rest of a push.
@@ -91,6 +98,13 @@ impl Resolved {
             named.peek().is_none() || named.any(|platform| platforms.include(platform))
         };
         self.images.iter().filter(is_wanted).collect()
+    }
+
+    /// The images that are judged: those that are wanted; all, when it would be none, because an
+    /// image for no wanted platform may still run on another.
+    pub fn judged(&self, platforms: &Platforms) -> Vec<&Image> {
+        let wanted = self.wanted(platforms);
+        if wanted.is_empty() { self.images.iter().collect() } else { wanted }
     }
 }
 

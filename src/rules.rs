@@ -6,6 +6,8 @@ pub mod settings;
 
 pub mod seen;
 
+pub mod around;
+
 pub mod image_size;
 
 pub mod cuda_devel;
@@ -18,15 +20,38 @@ pub mod secrets;
 
 pub mod model_weights;
 
+pub mod package_cache;
+
+pub mod build_tools;
+
+pub mod dev_files;
+
+pub mod cache_order;
+
+pub mod unpinned_dependencies;
+
+pub mod layer_count;
+
+pub mod wasted_space;
+
+pub mod scan_evidence;
+
 pub mod unreadable_layer;
+
+mod installs;
+
+mod quoted;
+
+mod sums;
 
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use around::{Around, Needs};
 pub use seen::{Fate, Seen};
 pub use settings::{Setting, SettingKind, Settings};
 
-use crate::model::{Entry, Fact, Finding, Level, RuleId};
+use crate::model::{Entry, Fact, Finding, Level, RuleId, Undecided};
 use crate::scan::Limits;
 use crate::scan::inside::Closed;
 
@@ -81,12 +106,39 @@ pub trait Rule: Sync {
     /// Records facts about an entry it wanted. `content` is as much as it wanted and as there is.
     fn look(&self, _entry: &Entry<'_>, _content: &[u8], _limits: &Limits, _facts: &mut Vec<Fact>) {}
 
+    /// Sums up the entries of one layer, for a rule that cares for totals and not for single
+    /// files; a fact for each of 100,000 cached files would fill the store.
+    fn tally(&self) -> Option<Box<dyn Tally>> {
+        None
+    }
+
+    /// What it needs to be told of an image beyond facts.
+    fn needs(&self, _settings: &Settings) -> Needs {
+        Needs::default()
+    }
+
     /// Records that an entry whose inside it wanted could not be looked through.
     fn closed(&self, _entry: &Entry<'_>, _why: Closed, _facts: &mut Vec<Fact>) {}
 
+    /// What could not be learned although an image may have to be refused for it. Where the
+    /// policy lets this rule refuse, the answer is undecided then; elsewhere it is a warning.
+    fn unlearned(&self, _seen: &Seen<'_>, _settings: &Settings) -> Option<Undecided> {
+        None
+    }
+
     /// Complains about an image. Called with partial facts too: more facts may only add
-    /// findings, never take back one of level deny.
+    /// findings, never take back one of level deny. A rule that cannot promise that says nothing
+    /// until [`Seen::is_complete`].
     fn judge(&self, seen: &Seen<'_>, settings: &Settings) -> Vec<Finding>;
+}
+
+/// Sums over the entries of one layer.
+pub trait Tally {
+    /// Takes one entry into account. Called for every entry, in the archive's order.
+    fn note(&mut self, entry: &Entry<'_>);
+
+    /// The sums as facts, after the last entry. Few: they are kept with every layer.
+    fn facts(self: Box<Self>) -> Vec<Fact>;
 }
 
 /// Every rule, in the order in which they are listed and judged (cheapest first).
@@ -96,6 +148,14 @@ pub const RULES: &[&dyn Rule] = &[
     &secret_config::SecretConfig,
     &secret_file::SecretFile,
     &model_weights::ModelWeights,
+    &package_cache::PackageCache,
+    &build_tools::BuildTools,
+    &dev_files::DevFiles,
+    &cache_order::CacheOrder,
+    &unpinned_dependencies::UnpinnedDependencies,
+    &layer_count::LayerCount,
+    &wasted_space::WastedSpace,
+    &scan_evidence::ScanEvidence,
     &unreadable_layer::UnreadableLayer,
 ];
 

@@ -6,13 +6,19 @@
 
 pub mod decompress;
 
+pub mod seams;
+
 pub mod deep;
 
 pub mod entries;
 
+mod index;
+
 pub mod inside;
 
 pub mod overlay;
+
+pub mod waste;
 
 mod zip;
 
@@ -24,11 +30,13 @@ use tar::EntryType;
 
 use self::decompress::{ContentDefect, Decoder, Failure};
 use self::entries::{Archive, Member};
+use self::index::{IndexFile, Inventory};
+use self::seams::Seams;
 use crate::model::entry::{OPAQUE_NAME, WHITEOUT_PREFIX, clean_path};
 use crate::model::{Digest, Entry, EntryKind, Fact, LayerFacts};
 use crate::rules::secrets::text::cut;
 use crate::rules::unreadable_layer::{self, Defect};
-use crate::rules::{RULES, Rule, Want};
+use crate::rules::{RULES, Tally, Want};
 
 /// Caps on what one layer may cost. They are part of the scan profile: other caps, other facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,10 +90,13 @@ impl Limits {
 
 /// Version of the looking itself. Raise it whenever a rule's `want` or `look` or the reading of
 /// archives changes what is recorded.
-pub const SCAN_VERSION: u32 = 2;
+pub const SCAN_VERSION: u32 = 3;
 
 /// How many bytes of every file the rules may see before they say whether they want more.
 pub const HEAD_BYTES: usize = 4096;
+
+/// Bytes read ahead of the decompressor and of the archive walk, each.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Is told of facts while a layer is still being read, and may end the scan.
 pub trait Observer {
@@ -128,9 +139,11 @@ pub fn scan_layer(
     limits: &Limits,
     observer: &mut dyn Observer,
 ) -> Result<LayerFacts, ScanError> {
-    let mut decoder = Decoder::new(blob, limits).map_err(ScanError::Source)?;
-    let scan = LayerScan::new(digest, compressed_bytes, limits, observer);
-    let facts = scan.read_archive(BufReader::with_capacity(HEAD_BYTES * 16, &mut decoder))?;
+    let seams = Seams::default();
+    let blob = BufReader::with_capacity(BUFFER_BYTES, blob);
+    let mut decoder = Decoder::new(blob, limits, &seams).map_err(ScanError::Source)?;
+    let scan = LayerScan::new(digest, compressed_bytes, limits, observer).over(seams);
+    let facts = scan.read_archive(BufReader::with_capacity(BUFFER_BYTES, &mut decoder))?;
     if let Some(mut rest) = decoder.into_source() {
         io::copy(&mut rest, &mut io::sink()).map_err(ScanError::Source)?;
     }
@@ -143,12 +156,16 @@ pub struct LayerScan<'a> {
     limits: &'a Limits,
     observer: &'a mut dyn Observer,
     counts: Vec<usize>,
+    tallies: Vec<Box<dyn Tally>>,
     fact_bytes: u64,
     /// Bytes that packed files unpacked to.
     inside_bytes: u64,
     /// How many facts the observer knows of the entry that is being looked at.
     told: usize,
     content: Vec<u8>,
+    seams: Seams,
+    inventory: Inventory,
+    index: Option<IndexFile>,
 }
 
 impl<'a> LayerScan<'a> {
@@ -164,24 +181,47 @@ impl<'a> LayerScan<'a> {
             limits,
             observer,
             counts: vec![0; RULES.len()],
+            tallies: RULES.iter().filter_map(|rule| rule.tally()).collect(),
             fact_bytes: 0,
             inside_bytes: 0,
             told: 0,
             content: Vec::with_capacity(HEAD_BYTES),
+            seams: Seams::default(),
+            inventory: Inventory::default(),
+            index: None,
         }
+    }
+
+    /// The same over bytes whose decompressor writes to `seams`, so that indexes for lazy loading
+    /// can be compared.
+    #[must_use]
+    pub fn over(mut self, seams: Seams) -> Self {
+        self.seams = seams;
+        self
     }
 
     /// Reads a tar archive to its end, or to where it is damaged, which is a fact and no error.
     pub fn read_archive(mut self, plain: impl BufRead) -> Result<LayerFacts, ScanError> {
         match self.read_members(plain) {
-            Ok(()) => Ok(self.into_whole()),
+            Ok(()) => {
+                self.conclude_indexes()?;
+                self.sum_up();
+                Ok(self.into_whole())
+            }
             Err(Ending::Stopped) => Err(ScanError::Stopped),
             Err(Ending::Failure(Failure::Source(error))) => Err(ScanError::Source(error)),
             Err(Ending::Failure(Failure::Content(defect))) => {
                 self.record_defect(&defect)?;
+                self.sum_up();
                 Ok(self.into_whole())
             }
         }
+    }
+
+    /// Sums are no news for the observer: what they say is never certain before all is read.
+    fn sum_up(&mut self) {
+        let sums = std::mem::take(&mut self.tallies).into_iter().flat_map(Tally::facts);
+        self.layer.facts.extend(sums);
     }
 
     fn into_whole(self) -> LayerFacts {
@@ -225,24 +265,19 @@ impl<'a> LayerScan<'a> {
         let longest = usize::try_from(self.limits.path_bytes).unwrap_or(usize::MAX);
         let path = cut(&path, longest);
         let listed = listed_kind(member, path);
-        self.layer.listing.push(&listed.1, listed.0, member.size);
-        self.layer.unpacked_bytes = self.layer.unpacked_bytes.saturating_add(member.size);
+        // A header that lies beyond the cap is a defect already, and must not spoil the sums.
+        let size = member.size.min(self.limits.unpacked_bytes);
+        self.layer.listing.push(&listed.1, listed.0, size);
+        self.layer.unpacked_bytes = self.layer.unpacked_bytes.saturating_add(size);
         // A whiteout with content is still bytes that can be pulled: look at it as a file.
         let kind = if member.size > 0 { EntryKind::File } else { listed.0 };
         let entry = Entry { path, kind, size: member.size, link: link.as_deref() };
+        self.tallies.iter_mut().for_each(|tally| tally.note(&entry));
         self.look(archive, &entry)?;
+        self.compare_index_file(archive, member, path)?;
+        self.inventory.add(member, path);
         self.tell(known)?;
         self.cap_memory(known)
-    }
-
-    /// Tells the observer of the facts from `known` on, each once.
-    fn tell(&mut self, known: usize) -> Result<(), Ending> {
-        let known = self.told.max(known);
-        self.told = self.layer.facts.len();
-        if self.told > known && self.observer.observe(&self.layer, known).is_break() {
-            return Err(Ending::Stopped);
-        }
-        Ok(())
     }
 
     /// Whether listing and facts (`facts[known..]` are new) still fit into memory. Long random
@@ -298,18 +333,6 @@ impl<'a> LayerScan<'a> {
         // One large text must not keep its memory for the rest of the layer.
         self.content.shrink_to(1 << 20);
         Ok(())
-    }
-
-    fn cap_facts(&mut self, index: usize, rule: &dyn Rule, before: usize) -> Result<(), Ending> {
-        let Some(count) = self.counts.get_mut(index) else { return Ok(()) };
-        *count += self.layer.facts.len() - before;
-        let limit = self.limits.facts_per_rule;
-        if *count <= limit {
-            return Ok(());
-        }
-        self.layer.facts.truncate(self.layer.facts.len() - (*count - limit));
-        let detail = format!("more than {limit} facts for the rule {}", rule.meta().id);
-        Err(Failure::Content(ContentDefect { defect: Defect::TooManyFacts, detail }).into())
     }
 
     /// Reads content of the current member until `most` bytes are there or it ends.

@@ -158,6 +158,7 @@ impl Server {
     }
 
     fn start_background(&self, tasks: &TaskTracker, stop: &CancellationToken) {
+        self.app.inspector.prepare(&self.app.live.load().policy);
         let (app, stopped) = (Arc::clone(&self.app), stop.clone());
         tasks.spawn(async move {
             stopped.cancelled().await;
@@ -287,6 +288,7 @@ fn take_over(
     }
     let sections = changed.join(", ");
     tracing::info!(policy = config.policy.hash(), sections, "configuration taken over");
+    app.inspector.prepare(&config.policy);
     app.live.store(Arc::new(Live::new(config)));
     Ok(())
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages of the programs named, where they are missing: install.sh PROGRAM...
 set -euo pipefail
-declare -A package=([promtool]=prometheus [igzip]=isal [mkfs]=util-linux)
+declare -A package=([promtool]=prometheus [igzip]=isal [mkfs]=util-linux [unshare]=util-linux [pip3]=python3-pip [ssh-keygen]=openssh-client
+  [gpg]=gnupg)
 missing=()
 for program in "$@"; do
   command -v "$program" >/dev/null || missing+=("${package[$program]:-$program}")

@@ -10,6 +10,9 @@ mod support;
 mod admission;
 
 #[cfg(test)]
+mod around;
+
+#[cfg(test)]
 mod cli;
 
 #[cfg(test)]
@@ -20,6 +23,15 @@ mod early_denial;
 
 #[cfg(test)]
 mod events;
+
+#[cfg(test)]
+mod fuzz_seeds;
+
+#[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
+mod hygiene;
 
 #[cfg(test)]
 mod kill;
@@ -35,6 +47,9 @@ mod registry_faults;
 
 #[cfg(test)]
 mod resolving;
+
+#[cfg(test)]
+mod squashing;
 
 #[cfg(test)]
 mod store_contract;

@@ -291,3 +291,69 @@ async fn members_of_an_archive_are_capped() {
         assert_eq!(DockerArchive::open(path, None).await.is_ok(), is_read, "{count}");
     }
 }
+
+#[tokio::test]
+async fn a_layout_lists_what_refers_to_its_images() {
+    let layout = LayoutDir::new();
+    let (image, other) = (layout.put_image(b"a"), layout.put_image(b"b"));
+    let oci = "application/vnd.oci.image.manifest.v1+json";
+    let attach = |kind: &str, subject: Option<&Descriptor>| {
+        let config = layout.put(kind, b"{}");
+        let mut document = manifest(&config, &[]);
+        document["subject"] = json!(subject);
+        layout.put(oci, document.to_string().as_bytes())
+    };
+    let report = attach("application/sarif+json", Some(&image));
+    let others = attach("application/spdx+json", Some(&other));
+    let cosigned = attach("application/x-cosigned", None);
+    let mut line = json!(attach("application/x-listed", None));
+    line["artifactType"] = json!("application/x-listed");
+    let list = json!({"schemaVersion": 2, "manifests": [line]}).to_string();
+    let list = layout.put("application/vnd.oci.image.index.v1+json", list.as_bytes());
+    let gone = descriptor(oci, b"of another copy");
+    let hex = image.digest.hex();
+    layout.write_index(&[
+        (&image, Some("1")),
+        (&other, Some("2")),
+        (&report, None),
+        (&others, None),
+        (&gone, None),
+        (&cosigned, Some(&format!("sha256-{hex}.att"))),
+        (&list, Some(&format!("sha256-{hex}"))),
+    ]);
+    let opened = OciLayout::open(layout.path(), Some("1")).await.unwrap();
+    let reference = "localhost/x:1".parse().unwrap();
+    let types = async |subject: &Descriptor| {
+        let referrers = opened.referrers(&reference, &subject.digest).await;
+        assert!(referrers.missed.is_none(), "{referrers:?}");
+        let types: Vec<_> = referrers.found.into_iter().flat_map(|found| found.types).collect();
+        types.join(" ")
+    };
+    let expected = "application/sarif+json application/x-cosigned application/x-listed";
+    assert_eq!(types(&image).await, expected);
+    assert_eq!(types(&other).await, "application/spdx+json");
+    assert_eq!(types(&report).await, "");
+
+    std::fs::write(layout.blob_path(&report.digest), "damaged").unwrap();
+    let referrers = opened.referrers(&reference, &image.digest).await;
+    assert!(matches!(referrers.missed, Some(FetchError::Mismatch(_))), "{referrers:?}");
+    assert_eq!(referrers.found.len(), 2);
+}
+
+#[tokio::test]
+async fn a_layout_is_not_searched_without_end() {
+    let layout = LayoutDir::new();
+    let image = layout.put_image(b"a");
+    let padding = "x".repeat(4 * 1024 * 1024 - r#"{"x":""}"#.len());
+    let large = layout.put("", format!(r#"{{"x":"{padding}"}}"#).as_bytes());
+    assert_eq!(large.size, 4 * 1024 * 1024);
+    for (count, expected) in [(7, true), (8, true), (9, false)] {
+        let lines = [(&image, Some("1"))].into_iter();
+        let lines: Vec<_> = lines.chain(std::iter::repeat_n((&large, None), count)).collect();
+        layout.write_index(&lines);
+        let opened = OciLayout::open(layout.path(), Some("1")).await.unwrap();
+        let reference = "localhost/x:1".parse().unwrap();
+        let referrers = opened.referrers(&reference, &image.digest).await;
+        assert_eq!(referrers.missed.is_none(), expected, "{count}: {referrers:?}");
+    }
+}

@@ -9,8 +9,12 @@ use super::plain::is_treacherous;
 
 /// The object, without a line end behind it.
 pub fn pretty(verdict: &Verdict) -> String {
-    let json = serde_json::to_string_pretty(verdict).unwrap_or_default();
-    escape(&json)
+    pretty_value(verdict)
+}
+
+/// The same of anything else.
+pub(super) fn pretty_value(value: &impl serde::Serialize) -> String {
+    escape(&serde_json::to_string_pretty(value).unwrap_or_default())
 }
 
 /// Escapes letters that JSON may leave bare but which a terminal would act upon. They occur only

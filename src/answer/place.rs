@@ -1,7 +1,7 @@
 //! Where a finding is: path, size, layer and the instruction that made the layer, in few words.
 
 use super::plain::line;
-use crate::model::Finding;
+use crate::model::{Finding, dockerfile};
 
 /// The parts of a place that the finding's own message does not name already.
 pub fn of(finding: &Finding, most_instruction: usize) -> Vec<String> {
@@ -28,42 +28,11 @@ pub fn of(finding: &Finding, most_instruction: usize) -> Vec<String> {
     parts
 }
 
-/// An instruction as its author wrote it: without what builders put around it, on one line.
+/// An instruction as its author wrote it, on one line.
 pub fn instruction(created_by: &str, most: usize) -> String {
-    let text = created_by.trim();
-    let text = text.split_once("# buildkit").map_or(text, |(before, _)| before).trim_end();
-    let (is_run, text) = match text.strip_prefix("RUN ") {
-        Some(rest) => (true, rest.trim_start()),
-        None => (false, text),
-    };
-    let text = without_build_arguments(text);
-    let shell = ["/bin/sh -c ", "/bin/bash -c "].into_iter().find_map(|sh| text.strip_prefix(sh));
-    let written = match shell.map(str::trim_start) {
-        Some(rest) => match rest.strip_prefix("#(nop)") {
-            Some(instruction) => instruction.trim_start().to_owned(),
-            None => format!("RUN {rest}"),
-        },
-        None if is_run => format!("RUN {text}"),
-        None => text.to_owned(),
-    };
+    let written = dockerfile::written(created_by);
     let words: Vec<&str> = written.split_whitespace().collect();
     line(&words.join(" "), most)
-}
-
-/// Leaves out `|2 TOKEN=... OTHER=...`: the values of build arguments, which may be secrets.
-fn without_build_arguments(text: &str) -> &str {
-    let is_list =
-        text.strip_prefix('|').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    if !is_list {
-        return text;
-    }
-    // Values may hold blanks, so the end of the list is only known by the shell behind it.
-    ["/bin/sh -c ", "/bin/bash -c "]
-        .into_iter()
-        .filter_map(|shell| text.rfind(shell))
-        .min()
-        .and_then(|start| text.get(start..))
-        .unwrap_or("...")
 }
 
 #[cfg(test)]

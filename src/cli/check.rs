@@ -15,7 +15,7 @@ use super::progress::Progress;
 use super::{Check, Output};
 use crate::answer::table::{self, Style};
 use crate::answer::wrap::Layout;
-use crate::answer::{json, plain};
+use crate::answer::{github, json, plain, sarif};
 use crate::config::{Config, ConfigError, Registry};
 use crate::model::verdict::ImageSummary;
 use crate::model::{Decision, Platform, Verdict};
@@ -157,6 +157,8 @@ pub async fn check_all(
     stderr: &mut (dyn Write + Send),
 ) -> io::Result<Outcome> {
     let mut outcome = Outcome::default();
+    // A SARIF log is one document, so it has to wait for all.
+    let mut logged = Vec::new();
     for (index, image) in images.iter().enumerate() {
         progress.image(image);
         match checks.check(image).await {
@@ -164,6 +166,11 @@ pub async fn check_all(
                 outcome = outcome.max(Outcome::of(verdict.decision));
                 let text = match shown.output {
                     Output::Json => format!("{}\n", json::pretty(&verdict)),
+                    Output::Github => github::commands(&verdict),
+                    Output::Sarif => {
+                        logged.push(verdict);
+                        continue;
+                    }
                     Output::Table if index > 0 => format!("\n{}", shown.table(&verdict)),
                     Output::Table => shown.table(&verdict),
                 };
@@ -174,15 +181,25 @@ pub async fn check_all(
                 outcome = Outcome::Unknown;
                 let (image, reason) = (plain::line(image, 300), plain::line(&reason, 1000));
                 progress.suspend(|| {
-                    if shown.output == Output::Json {
-                        writeln!(stdout, "{}", json::pretty(&verdict))?;
+                    match shown.output {
+                        Output::Json => writeln!(stdout, "{}", json::pretty(&verdict))?,
+                        Output::Github => {
+                            stdout.write_all(github::commands(&verdict).as_bytes())?
+                        }
+                        Output::Sarif | Output::Table => {}
                     }
                     writeln!(stderr, "error: {image}: {reason}")
                 })?;
+                if shown.output == Output::Sarif {
+                    logged.push(*verdict);
+                }
             }
         }
     }
     progress.finish();
+    if shown.output == Output::Sarif {
+        writeln!(stdout, "{}", sarif::log(&logged))?;
+    }
     Ok(outcome)
 }
 
@@ -255,6 +272,29 @@ mod tests {
         let verdicts: Vec<Verdict> = stream.map(Result::unwrap).collect();
         let bad = Verdict { image: "bad".to_owned(), ..not_known() };
         assert_eq!(verdicts, [allowed(), bad, denied()]);
+        assert_eq!(stderr, "error: bad: not an image reference\n");
+    }
+
+    #[tokio::test]
+    async fn a_sarif_log_is_one_document() {
+        let (outcome, stdout, _) = checked(&["allowed", "bad", "denied"], Output::Sarif).await;
+        let log: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(log["runs"].as_array().unwrap().len(), 3);
+        assert_eq!(outcome, Outcome::Unknown);
+    }
+
+    #[tokio::test]
+    async fn annotations_come_image_by_image() {
+        let (_, stdout, stderr) = checked(&["denied", "bad"], Output::Github).await;
+        let lines: Vec<&str> =
+            stdout.lines().filter(|line| line.starts_with("plimsoll: ")).collect();
+        assert_eq!(
+            lines,
+            [
+                "plimsoll: denied: registry.example.com/ml/app:1.4",
+                "plimsoll: could not be decided about: bad",
+            ]
+        );
         assert_eq!(stderr, "error: bad: not an image reference\n");
     }
 

@@ -89,7 +89,7 @@ fn markdown(metas: &[&Meta]) -> String {
 fn markdown_row(meta: &Meta) -> String {
     let settings = meta.settings.iter().map(|setting| match setting.kind {
         // Lists of names are long; the rule's page has them.
-        SettingKind::Texts(_) => format!("`{}`", setting.name),
+        SettingKind::Texts(_) | SettingKind::References => format!("`{}`", setting.name),
         _ => format!("`{}: {}`", setting.name, setting.default_text()),
     });
     let settings = settings.collect::<Vec<_>>().join(", ");

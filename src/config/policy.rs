@@ -217,6 +217,16 @@ mod tests {
     }
 
     #[test]
+    fn a_base_that_is_no_reference_is_told_with_its_key() {
+        let mut problems = Problems::default();
+        let raw =
+            json!({"cuda-devel": {"denied-bases": ["nvidia/cuda:12-devel", "nvidia/cuda:*"]}});
+        rules_at("policy.rules", serde_json::from_value(raw).unwrap(), &mut problems);
+        let problems: Vec<String> = problems.into_vec().iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(problems.join("\n"), @"policy.rules.cuda-devel.denied-bases: not an image reference (invalid reference format): `nvidia/cuda:*`");
+    }
+
+    #[test]
     fn platforms_have_two_or_three_parts() {
         for good in ["linux/amd64", "linux/arm64/v8"] {
             assert!(is_platform(good), "{good}");

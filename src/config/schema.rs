@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::raw::RawConfig;
 use crate::model::Cause;
+use crate::rules::settings::MAX_REFERENCES;
 use crate::rules::{Meta, RULES, Setting, SettingKind};
 
 /// `format` of a value that is a size; checked where it is read, not by shape.
@@ -105,11 +106,15 @@ fn setting_schema(setting: &Setting) -> Value {
         SettingKind::Bytes(_) => size_schema(),
         SettingKind::Count(_) => json!({"type": "integer", "minimum": 0}),
         SettingKind::Texts(_) => json!({"type": "array", "items": {"type": "string"}}),
+        SettingKind::References => {
+            json!({"type": "array", "items": {"type": "string"}, "maxItems": MAX_REFERENCES})
+        }
     };
     let default = match setting.kind {
         SettingKind::Bytes(bytes) => json!(bytes),
         SettingKind::Count(count) => json!(count),
         SettingKind::Texts(texts) => json!(texts),
+        SettingKind::References => json!([]),
     };
     if let Some(object) = schema.as_object_mut() {
         object.insert("description".to_owned(), json!(setting.help));

@@ -150,7 +150,7 @@ impl Inspection {
 
     /// Joins the reading of one layer, or starts it.
     fn join(&self, blob: &Descriptor) -> (Ticket, Arrival) {
-        let Inspector { inner, watcher } = &self.inspector;
+        let Inspector { inner, watcher, .. } = &self.inspector;
         let is_certain = self.sought.certainty(blob);
         let known = || inner.known.remembered_layer(&blob.digest);
         inner.flights.join(&blob.digest, &is_certain, known, |flight| {

@@ -10,12 +10,16 @@ use tokio::time::Instant;
 
 use crate::model::{Digest, LayerFacts};
 use crate::resolve::Resolved;
+use crate::rules::around::Memo;
 use crate::store::{SharedStore, StoreError};
 
 /// Memory for layer facts, in bytes. Those of a torch layer take under 2 MiB.
 const LAYER_BYTES: u64 = 32 << 20;
 /// Memory for images, in bytes.
 const IMAGE_BYTES: u64 = 16 << 20;
+
+/// How many images' results over all entries are kept. Most take a few kilobytes.
+const MEMOS: u64 = 256;
 
 /// How long a store that failed is not asked.
 const SICK_PAUSE: Duration = Duration::from_secs(5);
@@ -26,6 +30,7 @@ pub(super) struct Known {
     profile: String,
     layers: Cache<Digest, Arc<LayerFacts>>,
     images: Cache<Digest, Arc<Resolved>>,
+    memos: Cache<Digest, Arc<Memo>>,
     sick_until: Mutex<Option<Instant>>,
 }
 
@@ -40,7 +45,8 @@ impl Known {
             .max_capacity(IMAGE_BYTES)
             .weigher(|_, image: &Arc<Resolved>| image_weight(image))
             .build();
-        Self { store, profile, layers, images, sick_until: Mutex::default() }
+        let memos = Cache::new(MEMOS);
+        Self { store, profile, layers, images, memos, sick_until: Mutex::default() }
     }
 
     /// Facts of a layer, if any process sharing the store ever learned them.
@@ -74,6 +80,11 @@ impl Known {
     /// Facts of a layer as far as this process has them in memory.
     pub(super) fn remembered_layer(&self, digest: &Digest) -> Option<Arc<LayerFacts>> {
         self.layers.get(digest)
+    }
+
+    /// Where results about the image of that digest are kept for the next judgement.
+    pub(super) fn memo(&self, image: &Digest) -> Arc<Memo> {
+        self.memos.get_with_by_ref(image, Arc::default)
     }
 
     /// Keeps facts in memory, for those who ask next.

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 
 use super::Inner;
 use super::sharing::Sharing;
-use crate::judge::Question;
 use crate::model::{Digest, Reference};
 use crate::policy::Platforms;
 use crate::registry::FetchError;
@@ -27,10 +26,13 @@ pub(super) struct Resolving {
 
 impl Inner {
     /// The images of a subject, and the bytes that this caller's asking took.
-    pub(super) async fn resolve(self: &Arc<Self>, question: &Question) -> Learned {
-        let (digest, tag_bytes) = self.digest(&question.reference).await?;
-        let reference = question.reference.at(&digest);
-        let platforms = question.policy.platforms.clone();
+    pub(super) async fn resolve(
+        self: &Arc<Self>,
+        reference: &Reference,
+        platforms: &Platforms,
+    ) -> Learned {
+        let (digest, tag_bytes) = self.digest(reference).await?;
+        let (reference, platforms) = (reference.at(&digest), platforms.clone());
         let key = (reference.clone(), platforms.clone());
         let inner = Arc::clone(self);
         let learn = || async move { inner.images(&reference, &digest, &platforms).await };

@@ -11,7 +11,7 @@ use crate::model::{
     Cause, Descriptor, Digest, Fact, Image, LayerFacts, RuleId, Undecided, Verdict,
 };
 use crate::resolve::Resolved;
-use crate::rules::image_size;
+use crate::rules::{Around, image_size, unreadable_layer};
 
 /// Most different layers of one subject, all platforms together. A hundred platforms with twenty
 /// layers of their own each are an attack.
@@ -25,17 +25,21 @@ pub(super) struct Sought {
     resolved: Arc<Resolved>,
     wanted: Vec<usize>,
     by_layer: HashMap<Digest, Vec<usize>>,
+    /// What is known beyond layers, by the image's digest.
+    around: HashMap<Digest, Around>,
     /// Whether judging takes noticeable time.
     pub(super) is_heavy: bool,
 }
 
 impl Sought {
-    /// The images of `resolved` that the question's policy wants; all, when it would be none: an
-    /// image for no wanted platform may still run on another.
-    pub(super) fn new(question: Question, resolved: &Arc<Resolved>) -> Self {
-        let chosen = resolved.wanted(&question.policy.platforms);
-        let is_chosen =
-            |image: &Image| chosen.is_empty() || chosen.iter().any(|one| std::ptr::eq(*one, image));
+    /// The images of `resolved` that are judged by the question's policy.
+    pub(super) fn new(
+        question: Question,
+        resolved: &Arc<Resolved>,
+        around: HashMap<Digest, Around>,
+    ) -> Self {
+        let chosen = resolved.judged(&question.policy.platforms);
+        let is_chosen = |image: &Image| chosen.iter().any(|one| std::ptr::eq(*one, image));
         let images = resolved.images.iter().enumerate();
         let wanted: Vec<usize> =
             images.filter(|(_, image)| is_chosen(image)).map(|(index, _)| index).collect();
@@ -44,6 +48,7 @@ impl Sought {
             resolved: Arc::clone(resolved),
             wanted,
             by_layer: HashMap::new(),
+            around,
             is_heavy: false,
         };
         for index in &sought.wanted {
@@ -79,7 +84,7 @@ impl Sought {
 
     /// Whether what is known denies, all rules asked.
     pub(super) fn is_denied(&self, learned: &Learned) -> bool {
-        self.question.is_denied(&learned.judgeable(self.images()), &|_| true)
+        self.question.is_denied(&self.judgeable(learned, self.images()), &|_| true)
     }
 
     /// Whether a layer's facts, just learned, deny. Only the rules that have facts there are
@@ -88,14 +93,33 @@ impl Sought {
         let Some(facts) = learned.layers.get(layer) else { return false };
         let news: HashSet<&RuleId> = facts.facts.iter().map(|fact| &fact.rule).collect();
         let has_news = |rule: &RuleId| news.contains(rule) || *rule == image_size::ID;
-        self.question.is_denied(&learned.judgeable(self.images_with(layer)), &has_news)
+        self.question.is_denied(&self.judgeable(learned, self.images_with(layer)), &has_news)
+    }
+
+    /// Images with all that is known of them.
+    fn judgeable<'a>(
+        &'a self,
+        learned: &'a Learned,
+        images: impl Iterator<Item = &'a Image>,
+    ) -> Vec<Judgeable<'a>> {
+        let with_facts = |image: &'a Image| {
+            let layers = image.manifest.layers.iter();
+            let facts: Vec<_> =
+                layers.map(|blob| learned.layers.get(&blob.digest).map(|facts| &**facts)).collect();
+            let mut around = self.around.get(&image.digest).cloned().unwrap_or_default();
+            if !facts.iter().all(|facts| facts.is_some_and(is_lasting)) {
+                around.memo = Arc::default();
+            }
+            Judgeable { image, facts, around }
+        };
+        images.map(with_facts).collect()
     }
 
     /// The verdict on what is known.
     pub(super) fn verdict(&self, learned: &mut Learned) -> Verdict {
         let undecided = std::mem::take(&mut learned.undecided);
         let digest = Some(self.resolved.digest.clone());
-        let judgeable = learned.judgeable(self.images());
+        let judgeable = self.judgeable(learned, self.images());
         let mut verdict = self.question.judge(digest, &judgeable, undecided);
         verdict.stats = learned.stats;
         verdict
@@ -126,6 +150,12 @@ impl Sought {
     }
 }
 
+/// Whether results about an image with such a layer may be kept: facts of bytes that are not the
+/// ones the manifest names are this answer's alone.
+fn is_lasting(facts: &LayerFacts) -> bool {
+    facts.whole && !facts.facts.iter().any(unreadable_layer::is_mismatch)
+}
+
 /// Bytes of text that rules search in a configuration.
 fn text_bytes(image: &Image) -> usize {
     let config = &image.config;
@@ -144,21 +174,6 @@ pub(super) struct Learned {
 }
 
 impl Learned {
-    /// Images with their facts.
-    fn judgeable<'a>(&'a self, images: impl Iterator<Item = &'a Image>) -> Vec<Judgeable<'a>> {
-        images
-            .map(|image| Judgeable {
-                image,
-                facts: image
-                    .manifest
-                    .layers
-                    .iter()
-                    .map(|blob| self.layers.get(&blob.digest).map(|facts| &**facts))
-                    .collect(),
-            })
-            .collect()
-    }
-
     /// Takes what was known of a layer.
     pub(super) fn know(&mut self, facts: Arc<LayerFacts>) {
         self.stats.layers_cached += 1;

@@ -60,7 +60,11 @@ fn judge(policy: Policy, broken: bool, undecided: &[Cause]) -> Verdict {
     let undecided = undecided.iter().map(|cause| Undecided::new(*cause, "x")).collect();
     question(policy).judge(
         None,
-        &[Judgeable { image: &image, facts: vec![Some(&first), Some(&second)] }],
+        &[Judgeable {
+            image: &image,
+            facts: vec![Some(&first), Some(&second)],
+            around: Around::default(),
+        }],
         undecided,
     )
 }
@@ -128,7 +132,7 @@ fn not_knowing_never_allows_unless_every_cause_may_pass() {
 fn a_denial_from_partial_facts_is_certain() {
     let image = image(&[10, 20]);
     let broken = facts(&image, 1, true);
-    let known = |facts| [Judgeable { image: &image, facts }];
+    let known = |facts| [Judgeable { image: &image, facts, around: Around::default() }];
     let question = question(Policy::default());
     assert!(!question.is_denied(&known(vec![None, None]), &|_| true));
     assert!(question.is_denied(&known(vec![None, Some(&broken)]), &|_| true));

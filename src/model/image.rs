@@ -58,6 +58,9 @@ pub struct History {
     /// Who made it, as the builder was told.
     #[serde(default, deserialize_with = "null_as_default")]
     pub author: String,
+    /// When, in RFC 3339, as written.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub created: String,
     /// Whether the step made no layer.
     #[serde(default, deserialize_with = "null_as_default")]
     pub empty_layer: bool,
@@ -306,6 +309,8 @@ mod tests {
             assert!(fields.remove(new).is_some(), "{new}");
         }
         assert_eq!(serde_json::from_value::<ImageConfig>(stored).unwrap(), ImageConfig::default());
+        let step: History = serde_json::from_str(r#"{"created_by":"RUN x"}"#).unwrap();
+        assert_eq!(step.created, "");
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn folded(letter: char) -> char {
 }
 
 /// Whether Go takes `key` for `known`.
-pub(super) fn folds_to(key: &str, known: &str) -> bool {
+pub(crate) fn folds_to(key: &str, known: &str) -> bool {
     key.chars().map(folded).eq(known.chars().map(folded))
 }
 

@@ -104,6 +104,12 @@ impl Reference {
     pub fn at(&self, digest: &Digest) -> Self {
         Self { tag: None, digest: Some(digest.clone()), ..self.clone() }
     }
+
+    /// The same repository, addressed by a tag alone, which has to be one.
+    #[must_use]
+    pub(crate) fn tagged(&self, tag: String) -> Self {
+        Self { tag: Some(tag), digest: None, ..self.clone() }
+    }
 }
 
 /// The one spelling of a registry. Host names know no case, 443 is where HTTPS is anyway, and

@@ -185,11 +185,9 @@ impl Download {
 
     fn ask(&self) -> Ask<'_> {
         Ask {
-            reference: &self.reference,
-            path: &self.path,
-            accept: None,
             from: self.verifier.seen(),
             is_document: false,
+            ..Ask::document(&self.reference, &self.path)
         }
     }
 

@@ -12,11 +12,12 @@ use reqwest::header::HeaderMap;
 
 use super::blob::Download;
 use super::host::{Ask, Host, Voucher};
+use super::referrers;
 use super::request;
 use super::retry::{Failure, Patience};
 use super::{
-    BlobStream, FetchError, FetchObserver, HostConfig, RawManifest, Registry, Retry, Timeouts,
-    UnlistedRegistries,
+    BlobStream, FetchError, FetchObserver, HostConfig, RawManifest, Referrers, Registry, Retry,
+    Timeouts, UnlistedRegistries,
 };
 use crate::model::digest::Algorithm;
 use crate::model::manifest::{ACCEPT, MAX_MANIFEST_BYTES};
@@ -94,7 +95,7 @@ impl Registry for RegistryClient {
             (Some(digest), _) => format!("manifests/{digest}"),
             (None, tag) => format!("manifests/{}", tag.unwrap_or("latest")),
         };
-        let ask = Ask { reference, path: &path, accept: Some(ACCEPT), from: 0, is_document: true };
+        let ask = Ask { accept: Some(ACCEPT), ..Ask::document(reference, &path) };
         let mut patience = Patience::new(&host.retry);
         let mut mismatched = false;
         loop {
@@ -116,6 +117,13 @@ impl Registry for RegistryClient {
     ) -> Result<BlobStream, FetchError> {
         let host = Arc::clone(self.host(reference)?);
         Ok(Download::start(host, reference, blob).await?.into_stream())
+    }
+
+    async fn referrers(&self, reference: &Reference, subject: &Digest) -> Referrers {
+        match self.host(reference) {
+            Ok(host) => referrers::find(self, host, reference, subject).await,
+            Err(error) => Referrers::missed(error),
+        }
     }
 }
 

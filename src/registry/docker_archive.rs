@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::tar_index::{self, Stretch, TarIndex};
-use super::{BlobStream, FetchError, RawManifest, Registry, layout, local};
+use super::{BlobStream, FetchError, RawManifest, Referrers, Registry, layout, local};
 use crate::model::digest::Algorithm;
 use crate::model::manifest::{MAX_LAYERS, MAX_MANIFEST_BYTES, OCI_MANIFEST};
 use crate::model::{Descriptor, Digest, Hasher, Reference};
@@ -171,5 +171,9 @@ impl Registry for DockerArchive {
             FetchError::NotFound(format!("no blob {} in `{}`", blob.digest, self.path.display()))
         })?;
         local::stream_file(self.path.clone(), stretch.offset, Some(stretch.size), blob).await
+    }
+    /// The format has no place for any.
+    async fn referrers(&self, _reference: &Reference, _subject: &Digest) -> Referrers {
+        Referrers::default()
     }
 }

@@ -25,14 +25,31 @@ pub(super) struct Ask<'a> {
     pub(super) reference: &'a Reference,
     /// Below `/v2/<repository>/`; of digests and tags only, so nothing in it needs escaping.
     pub(super) path: &'a str,
+    /// What follows the path behind a `?`, escaped.
+    pub(super) query: Option<&'a str>,
     pub(super) accept: Option<&'static str>,
     /// First byte that is wanted.
     pub(super) from: u64,
     /// Whether the whole exchange has to fit into [`Timeouts::document`].
     pub(super) is_document: bool,
+    /// Whether the answer has to come from where it was asked for.
+    pub(super) is_steadfast: bool,
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    /// A document of any kind, from wherever the registry sends us.
+    pub(super) fn document(reference: &'a Reference, path: &'a str) -> Self {
+        Self {
+            reference,
+            path,
+            query: None,
+            accept: None,
+            from: 0,
+            is_document: true,
+            is_steadfast: false,
+        }
+    }
+
     pub(super) fn subject(&self) -> Subject {
         Subject::of("GET", self.reference.registry(), self.reference.repository(), self.path)
     }
@@ -52,6 +69,8 @@ pub(super) enum Voucher {
 /// A registry that may be contacted.
 pub(super) struct Host {
     http: Client,
+    /// Follows no redirect.
+    steadfast: Client,
     voucher: Voucher,
     plain_http: bool,
     authority: Authority,
@@ -79,13 +98,14 @@ impl Host {
         let authority = Authority::new(
             config.credentials.clone(),
             negotiator,
-            steadfast,
+            steadfast.clone(),
             config.plain_http,
             timeouts.document,
             Arc::clone(observer),
         );
         Ok(Self {
             http,
+            steadfast,
             voucher,
             plain_http: config.plain_http,
             authority,
@@ -134,7 +154,8 @@ impl Host {
     }
 
     fn request(&self, ask: &Ask<'_>, url: Url, grant: Option<&Grant>) -> RequestBuilder {
-        let mut request = self.http.get(url);
+        let http = if ask.is_steadfast { &self.steadfast } else { &self.http };
+        let mut request = http.get(url);
         if let Some(accept) = ask.accept {
             request = request.header(ACCEPT, accept);
         }
@@ -150,7 +171,7 @@ impl Host {
         }
     }
 
-    fn url(&self, ask: &Ask<'_>) -> Result<Url, Failure> {
+    pub(super) fn url(&self, ask: &Ask<'_>) -> Result<Url, Failure> {
         let scheme = if self.plain_http { "http" } else { "https" };
         let host = match ask.reference.registry() {
             // The name everybody uses is a web site; the API is here.
@@ -158,10 +179,11 @@ impl Host {
             other => other,
         };
         let text = format!("{scheme}://{host}/v2/{}/{}", ask.reference.repository(), ask.path);
-        let url: Url = text.parse().map_err(|_| {
+        let mut url: Url = text.parse().map_err(|_| {
             let subject = ask.subject();
             Failure::lasting(FetchError::Unreachable(subject.text("not a host name")))
         })?;
+        url.set_query(ask.query);
         if self.voucher != Voucher::Operator && !egress::leads_outside(&url) {
             return Err(Failure::lasting(FetchError::Unlisted(host.to_owned())));
         }

@@ -2,13 +2,15 @@
 //! opened by the name of a parsed digest, so no document can lead out of the folder.
 //! Source: OCI image-spec image-layout.md.
 
+mod referrers;
+
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{BlobStream, FetchError, RawManifest, Registry, local};
-use crate::model::manifest::MAX_MANIFEST_BYTES;
+use super::{BlobStream, FetchError, RawManifest, Referrers, Registry, local};
+use crate::model::manifest::{Index, MAX_MANIFEST_BYTES};
 use crate::model::{Descriptor, Digest, Document, Hasher, Reference};
 
 /// Annotation that carries the tag of a manifest in `index.json`.
@@ -38,16 +40,27 @@ impl OciLayout {
     }
 }
 
-fn entry(dir: &Path, tag: Option<&str>) -> Result<RawManifest, FetchError> {
+fn broken(dir: &Path, what: &str) -> FetchError {
+    FetchError::Local(format!("not an OCI layout: {what}: `{}`", dir.display()))
+}
+
+/// The layout's `index.json`, and its bytes.
+fn index(dir: &Path) -> Result<(Index, Bytes), FetchError> {
     let bytes = local::read_whole(&dir.join("index.json"), MAX_MANIFEST_BYTES, "index.json")?;
-    let broken =
-        |what: &str| FetchError::Local(format!("not an OCI layout: {what}: `{}`", dir.display()));
-    let Document::Index(index) =
-        Document::parse(&bytes).map_err(|error| broken(&error.to_string()))?
-    else {
-        return Err(broken("index.json is no index"));
-    };
-    let name = |child: &Descriptor| child.annotations.get(REF_NAME).cloned();
+    match Document::parse(&bytes) {
+        Ok(Document::Index(index)) => Ok((index, bytes)),
+        Ok(Document::Manifest(_)) => Err(broken(dir, "index.json is no index")),
+        Err(error) => Err(broken(dir, &error.to_string())),
+    }
+}
+
+/// The tag of a manifest in `index.json`.
+fn name(child: &Descriptor) -> Option<String> {
+    child.annotations.get(REF_NAME).cloned()
+}
+
+fn entry(dir: &Path, tag: Option<&str>) -> Result<RawManifest, FetchError> {
+    let (index, bytes) = index(dir)?;
     let chosen: Vec<&Descriptor> = index
         .manifests
         .iter()
@@ -61,7 +74,7 @@ fn entry(dir: &Path, tag: Option<&str>) -> Result<RawManifest, FetchError> {
             dir.display(),
             names(index.manifests.iter().filter_map(name)),
         ))),
-        (_, Some(tag)) => Err(broken(&format!("several images are called `{tag}`"))),
+        (_, Some(tag)) => Err(broken(dir, &format!("several images are called `{tag}`"))),
     }
 }
 
@@ -105,5 +118,10 @@ impl Registry for OciLayout {
         blob: &Descriptor,
     ) -> Result<BlobStream, FetchError> {
         local::stream_file(blob_path(&self.dir, &blob.digest), 0, None, blob).await
+    }
+    async fn referrers(&self, _reference: &Reference, subject: &Digest) -> Referrers {
+        let (dir, subject) = (self.dir.clone(), subject.clone());
+        let found = local::blocking(move || Ok(referrers::find(&dir, &subject))).await;
+        found.unwrap_or_else(Referrers::missed)
     }
 }

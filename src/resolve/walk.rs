@@ -8,10 +8,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     AbsentManifest, CONCURRENCY, MAX_INDEX_DEPTH, MAX_MANIFESTS, MAX_READ_BYTES, Resolved,
-    SkippedManifest, is_known,
+    SkippedManifest, attestation, is_known,
 };
 use crate::model::image::MAX_CONFIG_BYTES;
 use crate::model::manifest::{Index, Manifest, ManifestKind};
+use crate::model::referrer;
 use crate::model::{Descriptor, Digest, Document, Image, ImageConfig, Platform, Reference};
 use crate::policy::Platforms;
 use crate::registry::{FetchError, RawManifest, Registry};
@@ -22,6 +23,15 @@ struct Node {
     digest: Digest,
     /// As the index above says.
     platform: Platform,
+    /// For an attestation: the manifest it is about, as the index above says.
+    about: Option<Digest>,
+}
+
+impl Node {
+    /// What no index names a platform for.
+    fn alone(digest: &Digest) -> Self {
+        Self { digest: digest.clone(), platform: Platform::default(), about: None }
+    }
 }
 
 /// What a node turned out to be.
@@ -127,7 +137,9 @@ impl<'a> Walk<'a> {
 
     fn enqueue(&mut self, parent: &Digest, index: Index, children: &mut Vec<Node>) {
         for child in index.manifests {
-            let node = Node { digest: child.digest, platform: child.platform.unwrap_or_default() };
+            let about = child.annotations.get(referrer::ABOUT).and_then(|about| about.parse().ok());
+            let platform = child.platform.unwrap_or_default();
+            let node = Node { digest: child.digest, platform, about };
             if self.seen.contains(&node) {
                 continue;
             }
@@ -145,13 +157,9 @@ impl<'a> Walk<'a> {
 impl Reader<'_> {
     async fn top(&self) -> Result<Found, FetchError> {
         match (self.registry.manifest(self.reference).await, self.reference.digest()) {
-            (Ok(raw), _) => {
-                let node = Node { digest: raw.digest.clone(), platform: Platform::default() };
-                self.read(node, &raw).await
-            }
+            (Ok(raw), _) => self.read(Node::alone(&raw.digest), &raw).await,
             (Err(error @ FetchError::TooLarge { .. }), Some(digest)) => {
-                let node = Node { digest: digest.clone(), platform: Platform::default() };
-                Ok(spoilt(node, error.to_string()))
+                Ok(spoilt(Node::alone(digest), error.to_string()))
             }
             (Err(error), _) => Err(error),
         }
@@ -193,7 +201,14 @@ impl Reader<'_> {
         bytes: u64,
     ) -> Result<Found, FetchError> {
         let kind = match manifest.kind() {
-            ManifestKind::Attestation => "attestation".to_owned(),
+            ManifestKind::Attestation => {
+                let (registry, reference) = (self.registry, self.reference);
+                if attestation::holds_archive(registry, reference, &manifest).await? {
+                    let config = self.config(&manifest.config).await?;
+                    return Ok(image(node, manifest, config.as_deref(), bytes));
+                }
+                "attestation".to_owned()
+            }
             ManifestKind::Artifact(kind) => kind,
             ManifestKind::Image => {
                 let config = self.config(&manifest.config).await?;
@@ -207,7 +222,12 @@ impl Reader<'_> {
                 kind
             }
         };
-        let content = Content::Skipped(SkippedManifest { digest: node.digest.clone(), kind });
+        let content = Content::Skipped(SkippedManifest {
+            digest: node.digest.clone(),
+            kind,
+            statements: referrer::statements(&manifest),
+            about: node.about.clone(),
+        });
         Ok(Found { node, content, bytes })
     }
 
@@ -270,7 +290,7 @@ fn defective(node: Node, defect: String) -> Image {
 /// An index that was not read to its end. Its platform is left open whatever it says, because
 /// what was not read may be for any.
 fn whole_index(digest: &Digest, defect: String) -> Image {
-    defective(Node { digest: digest.clone(), platform: Platform::default() }, defect)
+    defective(Node::alone(digest), defect)
 }
 
 /// An image without particulars. Its configuration's descriptor is that of no bytes.

@@ -11,6 +11,7 @@
 //! # What to do instead
 //! Compile in a devel stage, run on a base or runtime image.
 
+mod bases;
 mod evidence;
 mod packages;
 mod surroundings;
@@ -20,7 +21,7 @@ mod traces;
 use self::evidence::Evidence;
 use self::packages::Database;
 use self::toolkit::Part;
-use super::{Meta, Rule, Seen, Settings, Want};
+use super::{Meta, Needs, Rule, Seen, Settings, Want};
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
 use crate::scan::Limits;
 
@@ -49,7 +50,7 @@ static META: Meta = Meta {
         build /opt/venv /opt/venv`. PyTorch, JAX and TensorFlow wheels bring the CUDA libraries \
         along: with them `python:3.12-slim` is enough.",
     level: Level::Deny,
-    settings: &[],
+    settings: &[bases::DENIED],
 };
 
 impl Rule for CudaDevel {
@@ -93,9 +94,13 @@ impl Rule for CudaDevel {
         }
     }
 
-    fn judge(&self, seen: &Seen<'_>, _settings: &Settings) -> Vec<Finding> {
+    fn needs(&self, settings: &Settings) -> Needs {
+        Needs { bases: settings.texts(&bases::DENIED), ..Needs::default() }
+    }
+
+    fn judge(&self, seen: &Seen<'_>, settings: &Settings) -> Vec<Finding> {
         let evidence = Evidence::of(seen);
-        let mut findings = Vec::new();
+        let mut findings = bases::findings(seen, &settings.texts(&bases::DENIED));
         findings.extend(evidence.cuda(seen));
         findings.extend(evidence.rocm(seen));
         findings

@@ -154,9 +154,10 @@ impl Rule for ModelWeights {
 
     fn judge(&self, seen: &Seen<'_>, settings: &Settings) -> Vec<Finding> {
         let promoted = company::promoted(seen);
-        let recorded = seen.facts(&META.id).filter(|(_, fact)| is_file(fact));
-        let promoted = promoted.iter().map(|(layer, fact)| (*layer, fact));
-        let models = models::of(recorded.chain(promoted).collect(), settings);
+        let mut files: Vec<models::File<'_>> =
+            seen.facts(&META.id).filter(|(_, fact)| is_file(fact)).collect();
+        files.extend(promoted.iter().map(|(layer, fact)| (*layer, fact)));
+        let models = models::of(files, settings);
         models.iter().filter_map(|model| model.finding(seen, settings)).collect()
     }
 }

@@ -11,7 +11,8 @@
 //! # What to do instead
 //! Build secrets (`RUN --mount=type=secret`) while building, the platform's secrets at run time.
 
-use super::secrets::{MAX_INSTRUCTION_BYTES, Sighting, Strength, assignments, commands};
+use super::secrets::assignments::{self, Style};
+use super::secrets::{MAX_INSTRUCTION_BYTES, Sighting, Strength, commands};
 use super::secrets::{redact, text::cut, tokens, urls};
 use super::{Meta, Rule, Seen, Settings};
 use crate::model::image::Layer;
@@ -85,14 +86,24 @@ impl Place<'_> {
         let text = cut(&self.text, MAX_INSTRUCTION_BYTES);
         let mut found = tokens::find(text.as_bytes(), MAX_SECRETS);
         found.extend(urls::find(text, MAX_SECRETS));
-        match self.name {
-            Some(name) => found.extend(assignments::weigh(name, text).map(|strength| {
-                Sighting::new(assignments::NAMED, 0, text.trim().as_bytes(), strength)
-            })),
-            None => found.extend(commands::find(text, MAX_SECRETS)),
-        }
+        // What has a name may hold commands and pairs as well: `JAVA_OPTS`, JSON in a label.
+        found.extend(commands::find(text, MAX_SECRETS));
+        found.extend(assignments::search(text, MAX_SECRETS, Style::Configuration).sightings);
+        let whole = self.name.and_then(|name| assignments::weigh(name, unquoted(text)));
+        found.extend(whole.map(|strength| {
+            Sighting::new(assignments::NAMED, 0, unquoted(text).as_bytes(), strength)
+        }));
         found
     }
+}
+
+/// The value without the quotes that some tools leave around it.
+fn unquoted(text: &str) -> &str {
+    let text = text.trim();
+    let inner = ['"', '\'']
+        .iter()
+        .find_map(|quote| text.strip_prefix(*quote).and_then(|text| text.strip_suffix(*quote)));
+    inner.unwrap_or(text)
 }
 
 /// Every text of the configuration, ENV first: where a secret stands in both, that is its name.

@@ -14,15 +14,17 @@
 //! tests and documentation is a warning; test data inside packages is nothing.
 
 mod gates;
+mod kubernetes;
 mod named;
 mod places;
+mod source;
 mod unsearched;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use self::places::Place;
-use super::secrets::{Sighting, Strength, assignments, text, tokens, urls};
+use super::secrets::{Sighting, Strength, text, tokens};
 use super::{Fate, Meta, Rule, Seen, Settings, Want};
 use crate::model::image::Layer;
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
@@ -39,10 +41,11 @@ static META: Meta = Meta {
     title: "secret in a file",
     what: "Reads credential files (`.env`, `.npmrc`, `.netrc`, `.aws/credentials`, \
         `.docker/config.json`, kubeconfig, service account keys, shell histories and more) and \
-        searches every text for private keys and for tokens of some forty providers, in every \
-        layer, also in files that a later layer deletes. A name never counts without its \
-        content: an empty `.env`, a public certificate or a placeholder is no secret, and the \
-        checksums inside GitHub and npm tokens are verified. Doubtful values, keys under a \
+        searches every text, notebooks and compiled Python included, for private keys and for \
+        tokens of some 150 providers, also under base64, in every layer, also in files that a \
+        later layer deletes. A name never counts without its content: an empty `.env`, a public \
+        certificate, a placeholder or a published test key is no secret, and the checksums \
+        inside GitHub, npm and age tokens are verified. Doubtful values, keys under a \
         passphrase and finds in packages, tests and documentation only warn. Values are never \
         shown, only length and a short fingerprint.",
     why: "Layers are files that anyone who can pull can unpack, including those that the final \
@@ -58,8 +61,6 @@ static META: Meta = Meta {
 
 /// Most secrets noted in one file.
 const MAX_PER_FILE: usize = 100;
-/// Source and configuration above this size is data; it is only searched for tokens.
-const MAX_SOURCE_BYTES: usize = 256 * 1024;
 /// Shorter files hold no secret.
 const MIN_BYTES: u64 = 8;
 
@@ -78,17 +79,29 @@ impl Rule for SecretFile {
     }
 
     fn look(&self, entry: &Entry<'_>, content: &[u8], limits: &Limits, facts: &mut Vec<Fact>) {
-        let narrow = text::narrow(content);
-        let text = String::from_utf8_lossy(&narrow);
-        let mut lines = text::Lines::of(text.as_bytes());
-        let search = tokens::search(text.as_bytes(), MAX_PER_FILE);
-        if search.is_flooded {
+        let content = text::narrow(content);
+        let search = tokens::search(&content, MAX_PER_FILE);
+        let (named, source) = (named::named(entry.path), source::source(entry));
+        let mut is_flooded = search.is_flooded;
+        let mut found = search.sightings;
+        // Only what is read as text is checked for being one.
+        if named.is_some() || source.is_some() {
+            let text = text::readable(&content);
+            let more = match (named, source) {
+                (Some(named), _) => gates::gate(named, &text, &content),
+                (None, Some(source)) => source.find(&text),
+                (None, None) => tokens::Found::default(),
+            };
+            is_flooded |= more.is_flooded;
+            found.extend(more.sightings);
+            let is_data = named.is_none() && source.is_some_and(source::Source::is_data);
+            facts.extend(unsearched::rest(entry, limits).filter(|_| !is_data));
+        }
+        if is_flooded {
             facts.push(unsearched::flood(entry));
         }
-        if is_source(entry) || named::named(entry.path).is_some() {
-            facts.extend(unsearched::rest(entry, limits));
-        }
-        for sighting in sightings(entry, &text, content, search.sightings) {
+        let mut lines = text::Lines::of(&content);
+        for sighting in distinct(found) {
             facts.push(fact(entry, &sighting, lines.at(sighting.span.start)));
         }
     }
@@ -111,18 +124,8 @@ impl Rule for SecretFile {
     }
 }
 
-/// The secrets of one file, in order, each value once. `found` are its tokens.
-fn sightings(
-    entry: &Entry<'_>,
-    text: &str,
-    content: &[u8],
-    mut found: Vec<Sighting>,
-) -> Vec<Sighting> {
-    if let Some(named) = named::named(entry.path) {
-        found.extend(gates::gate(named, text, content));
-    } else if is_source(entry) && text.len() <= MAX_SOURCE_BYTES {
-        found.extend(doubtful(text));
-    }
+/// The secrets of one file, in order, each place once.
+fn distinct(mut found: Vec<Sighting>) -> Vec<Sighting> {
     found.sort_by_key(|sighting| (sighting.span.start, Reverse(sighting.strength)));
     // Of two at one place the strong one stays.
     found.dedup_by(|next, kept| {
@@ -137,39 +140,6 @@ fn sightings(
     found.truncate(MAX_PER_FILE);
     found.sort_by_key(|sighting| sighting.span.start);
     found
-}
-
-/// The application's own source and configuration. What packages bring is searched for tokens
-/// only: their defaults and examples look like passwords.
-fn is_source(entry: &Entry<'_>) -> bool {
-    const EXTENSIONS: &[&str] = &[
-        "py",
-        "sh",
-        "yaml",
-        "yml",
-        "toml",
-        "ini",
-        "cfg",
-        "conf",
-        "properties",
-        "json",
-        "ipynb",
-        "tf",
-    ];
-    let system = ["etc/", "var/", "bin/", "sbin/", "usr/bin/", "usr/sbin/", "lib/", "lib64/"];
-    EXTENSIONS.contains(&entry.extension())
-        && !system.iter().any(|root| entry.path.starts_with(root))
-        && places::place(entry.path) == Place::Application
-}
-
-/// Literals and URLs in source code: a warning at most.
-fn doubtful(text: &str) -> impl Iterator<Item = Sighting> {
-    let literals = assignments::find_literals(text, MAX_PER_FILE);
-    let urls = urls::find(text, MAX_PER_FILE);
-    literals.into_iter().chain(urls).map(|mut sighting| {
-        sighting.strength = Strength::Weak;
-        sighting
-    })
 }
 
 fn fact(entry: &Entry<'_>, sighting: &Sighting, line: u64) -> Fact {
@@ -190,8 +160,23 @@ fn level(fact: &Fact) -> Option<Level> {
     match places::place(&fact.path) {
         Place::PackageTests => None,
         Place::Application if is_strong(fact) => Some(Level::Deny),
-        Place::Application | Place::Quiet | Place::HostKeys => Some(Level::Warn),
+        // `app/testing/prod.env` is no test, however its folder is called.
+        Place::Quiet if is_strong(fact) && is_login_of_tests(fact) => Some(Level::Deny),
+        Place::Packages if !is_strong(fact) => None,
+        Place::Application | Place::Packages | Place::Quiet | Place::HostKeys => Some(Level::Warn),
     }
+}
+
+/// A provider's token in a credential file among the application's tests. Passwords and keys are
+/// made up for tests; tokens with a provider's format are not, and test programs ask for them by
+/// name.
+fn is_login_of_tests(fact: &Fact) -> bool {
+    let is_token = fact.kind.ends_with("-token") || fact.kind.ends_with("-key");
+    let is_made_up = fact.kind.contains("private-key") || fact.kind == "kube-key";
+    is_token
+        && !is_made_up
+        && places::is_test(&fact.path)
+        && named::named(&fact.path).is_some_and(|named| named != named::Named::KeyStore)
 }
 
 /// One secret of one layer, in one file or several.

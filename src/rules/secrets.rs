@@ -9,7 +9,11 @@ pub mod checksum;
 
 pub mod commands;
 
+pub mod encoded;
+
 pub mod names;
+
+pub mod pairs;
 
 pub mod patterns;
 
@@ -25,6 +29,7 @@ pub mod urls;
 
 use std::ops::Range;
 
+use self::assignments::Style;
 use crate::model::Digest;
 
 /// How sure a sighting is.
@@ -121,6 +126,7 @@ fn redact_once(text: &str) -> String {
     let mut spans: Vec<Range<usize>> = tokens::find(text.as_bytes(), usize::MAX)
         .into_iter()
         .chain(urls::find(text, usize::MAX))
+        .chain(assignments::search(text, usize::MAX, Style::Configuration).sightings)
         .map(|sighting| sighting.span)
         .chain(commands::secret_values(text).into_iter().map(|value| value.span))
         .collect();

@@ -1,17 +1,21 @@
 //! What the rules judge: one image and the facts of its layers, as far as they are known.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
+use super::around::{Around, Base, Evidence};
+use crate::model::dockerfile::{self, Step};
 use crate::model::image::Layer;
 use crate::model::{Fact, Image, LayerFacts, RuleId};
 use crate::scan::overlay::Overlay;
+use crate::scan::waste::Waste;
 
 /// One image as far as it was looked at.
 pub struct Seen<'a> {
     /// The image.
     pub image: &'a Image,
     layers: Vec<(Layer<'a>, Option<&'a LayerFacts>)>,
-    overlay: OnceCell<Overlay>,
+    around: Around,
+    steps: OnceLock<Vec<Step<'a>>>,
 }
 
 /// What the layers above do to an entry.
@@ -38,12 +42,49 @@ impl<'a> Seen<'a> {
             .layers()
             .map(|layer| (layer, facts.get(layer.index).copied().flatten()))
             .collect();
-        Self { image, layers, overlay: OnceCell::new() }
+        Self { image, layers, around: Around::default(), steps: OnceLock::new() }
+    }
+
+    /// The same, with what else is known. `around.memo` must be of this image, and one that is
+    /// shared only of an image that is completely known.
+    #[must_use]
+    pub fn with(self, around: Around) -> Self {
+        Self { around, ..self }
+    }
+
+    /// The base images that the policy names.
+    pub fn bases(&self) -> &[Base] {
+        &self.around.bases
+    }
+
+    /// What refers to the image, when somebody asked.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.around.evidence.as_deref()
+    }
+
+    /// What the image holds and does not show; `None` while layers are unknown.
+    pub fn waste(&self) -> Option<&Waste> {
+        self.is_complete().then(|| self.around.memo.waste.get_or_init(|| Waste::of(self)))
     }
 
     /// The layers, base first, with what is known of each.
     pub fn layers(&self) -> impl Iterator<Item = (Layer<'a>, Option<&'a LayerFacts>)> + '_ {
         self.layers.iter().copied()
+    }
+
+    /// The lines of the Dockerfile, as far as the history shows them.
+    pub fn steps(&self) -> &[Step<'a>] {
+        self.steps.get_or_init(|| dockerfile::steps(self.image))
+    }
+
+    /// The lines that the image's author wrote, not the base image's vendor.
+    pub fn own_steps(&self) -> impl Iterator<Item = &Step<'a>> {
+        self.steps().iter().filter(|step| !step.is_base)
+    }
+
+    /// The layer of that index.
+    pub fn layer(&self, index: usize) -> Option<(Layer<'a>, Option<&'a LayerFacts>)> {
+        self.layers.get(index).copied()
     }
 
     /// Whether every layer has been read to its end.
@@ -67,7 +108,7 @@ impl<'a> Seen<'a> {
 
     /// What becomes of the entry at `path` of layer `index` in the final image.
     pub fn fate(&self, index: usize, path: &str) -> Fate {
-        self.overlay.get_or_init(|| Overlay::of(self)).fate(index, path)
+        self.around.memo.overlay.get_or_init(|| Overlay::of(self)).fate(index, path)
     }
 
     /// [`Self::fate`] as the end of a sentence, empty when the entry is visible. What a later

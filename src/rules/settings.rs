@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
+use crate::model::Reference;
+
 /// Type and default of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingKind {
@@ -15,7 +17,12 @@ pub enum SettingKind {
     Count(u64),
     /// A list of texts.
     Texts(&'static [&'static str]),
+    /// A list of image references, none of them by default.
+    References,
 }
+
+/// Most references in one list: each is asked of a registry, once in a while.
+pub const MAX_REFERENCES: usize = 100;
 
 /// One setting of one rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +55,11 @@ impl Setting {
         Self { name, kind: SettingKind::Texts(default), help }
     }
 
+    /// A setting that is a list of image references.
+    pub const fn references(name: &'static str, help: &'static str) -> Self {
+        Self { name, kind: SettingKind::References, help }
+    }
+
     /// Reads a configured value of this setting. The error says what was expected.
     pub fn parse(&self, value: &serde_json::Value) -> Result<SettingValue, String> {
         use serde_json::Value;
@@ -67,17 +79,15 @@ impl Setting {
                 .as_u64()
                 .map(SettingValue::Number)
                 .ok_or_else(|| format!("expected a whole number, got `{other}`")),
-            (SettingKind::Texts(_), Value::Array(items)) => items
-                .iter()
-                .map(|item| {
-                    item.as_str()
-                        .map(str::to_owned)
-                        .ok_or_else(|| format!("expected a list of texts, got `{item}` in it"))
-                })
-                .collect::<Result<_, _>>()
-                .map(SettingValue::Texts),
+            (SettingKind::Texts(_), Value::Array(items)) => {
+                items.iter().map(text).collect::<Result<_, _>>().map(SettingValue::Texts)
+            }
+            (SettingKind::References, Value::Array(items)) => references(items),
             (SettingKind::Texts(_), other) => {
                 Err(format!("expected a list of texts, got `{other}`"))
+            }
+            (SettingKind::References, other) => {
+                Err(format!("expected a list of image references, got `{other}`"))
             }
         }
     }
@@ -88,8 +98,32 @@ impl Setting {
             SettingKind::Bytes(bytes) => written_size(bytes),
             SettingKind::Count(count) => count.to_string(),
             SettingKind::Texts(texts) => format!("[{}]", texts.join(", ")),
+            SettingKind::References => "[]".to_owned(),
         }
     }
+}
+
+fn text(item: &serde_json::Value) -> Result<String, String> {
+    let text = item.as_str().map(str::to_owned);
+    text.ok_or_else(|| format!("expected a list of texts, got `{item}` in it"))
+}
+
+fn references(items: &[serde_json::Value]) -> Result<SettingValue, String> {
+    if items.len() > MAX_REFERENCES {
+        let count = items.len();
+        return Err(format!("expected at most {MAX_REFERENCES} image references, got {count}"));
+    }
+    let reference = |item| {
+        let text = text(item)?;
+        match text.parse::<Reference>() {
+            Ok(_) => Ok(text),
+            Err(error) => {
+                let shown: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
+                Err(format!("{}: `{shown}`", error.reason()))
+            }
+        }
+    };
+    items.iter().map(reference).collect::<Result<_, _>>().map(SettingValue::Texts)
 }
 
 /// A size in the largest unit that leaves no fraction.
@@ -136,7 +170,7 @@ impl Settings {
         match (self.0.get(setting.name), setting.kind) {
             (Some(SettingValue::Number(value)), _) => *value,
             (_, SettingKind::Bytes(default) | SettingKind::Count(default)) => default,
-            (_, SettingKind::Texts(_)) => 0,
+            (_, SettingKind::Texts(_) | SettingKind::References) => 0,
         }
     }
 
@@ -147,7 +181,9 @@ impl Settings {
             (_, SettingKind::Texts(default)) => {
                 default.iter().map(|text| (*text).to_owned()).collect()
             }
-            (_, SettingKind::Bytes(_) | SettingKind::Count(_)) => Vec::new(),
+            (_, SettingKind::Bytes(_) | SettingKind::Count(_) | SettingKind::References) => {
+                Vec::new()
+            }
         }
     }
 }
@@ -175,6 +211,26 @@ mod tests {
             assert_eq!(setting.default_text(), text);
             assert_eq!(setting.parse(&json!(text)), Ok(SettingValue::Number(bytes)), "{text}");
         }
+    }
+
+    #[test]
+    fn references_are_checked_and_few() {
+        const BASES: Setting = Setting::references("bases", "");
+        let error = |value| BASES.parse(&value).unwrap_err();
+        let good = json!(["nvidia/cuda:12.8.1-devel-ubuntu24.04", "r.example.com/base"]);
+        assert!(BASES.parse(&good).is_ok());
+        assert_eq!(BASES.parse(&json!([])), Ok(SettingValue::Texts(vec![])));
+        insta::assert_snapshot!(error(json!(["a", "NVIDIA/cuda"])), @"not an image reference (upper case in the repository; hint: write the name in lower case): `NVIDIA/cuda`");
+        insta::assert_snapshot!(error(json!(["nvidia/cuda:*-devel"])), @"not an image reference (invalid reference format): `nvidia/cuda:*-devel`");
+        insta::assert_snapshot!(error(json!("a")), @r#"expected a list of image references, got `"a"`"#);
+        insta::assert_snapshot!(error(json!([1])), @"expected a list of texts, got `1` in it");
+        for count in [MAX_REFERENCES - 1, MAX_REFERENCES, MAX_REFERENCES + 1] {
+            let many = json!(vec!["a"; count]);
+            assert_eq!(BASES.parse(&many).is_ok(), count <= MAX_REFERENCES, "{count}");
+        }
+        insta::assert_snapshot!(error(json!(vec!["a"; 101])), @"expected at most 100 image references, got 101");
+        assert_eq!(BASES.default_text(), "[]");
+        assert!(Settings::default().texts(&BASES).is_empty());
     }
 
     #[test]

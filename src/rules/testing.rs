@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Rule, Seen, Settings, Want};
+use super::{Around, Rule, Seen, Settings, Tally, Want};
+use crate::model::dockerfile;
 use crate::model::manifest::Manifest;
 use crate::model::{
     Descriptor, Digest, Entry, EntryKind, Finding, Image, ImageConfig, LayerFacts, Level, Platform,
@@ -16,13 +17,14 @@ pub(crate) struct File {
     content: Vec<u8>,
     size: u64,
     kind: EntryKind,
+    link: Option<String>,
 }
 
 /// A file with that content.
 pub(crate) fn file(path: &str, content: impl AsRef<[u8]>) -> File {
     let content = content.as_ref().to_vec();
     let size = u64::try_from(content.len()).unwrap();
-    File { path: path.to_owned(), content, size, kind: EntryKind::File }
+    File { path: path.to_owned(), content, size, kind: EntryKind::File, link: None }
 }
 
 /// A file that begins like that and is that large.
@@ -30,12 +32,17 @@ pub(crate) fn sized(path: &str, head: impl AsRef<[u8]>, size: u64) -> File {
     let mut content = head.as_ref().to_vec();
     let whole = usize::try_from(size).unwrap().min(HEAD_BYTES);
     content.resize(whole.max(content.len()), 0);
-    File { path: path.to_owned(), content, size, kind: EntryKind::File }
+    File { path: path.to_owned(), content, size, kind: EntryKind::File, link: None }
 }
 
 /// An entry without content.
 pub(crate) fn entry(path: &str, kind: EntryKind) -> File {
-    File { path: path.to_owned(), content: Vec::new(), size: 0, kind }
+    File { path: path.to_owned(), content: Vec::new(), size: 0, kind, link: None }
+}
+
+/// A link of that kind to `target`.
+pub(crate) fn link(path: &str, kind: EntryKind, target: &str) -> File {
+    File { link: Some(target.to_owned()), ..entry(path, kind) }
 }
 
 /// A tar archive of those files.
@@ -56,6 +63,7 @@ pub(crate) struct Sample {
     pub(crate) image: Image,
     pub(crate) facts: Vec<Option<LayerFacts>>,
     pub(crate) settings: Settings,
+    pub(crate) around: Around,
 }
 
 /// Media type of the layers made here.
@@ -88,7 +96,13 @@ impl Sample {
             config: ImageConfig::default(),
             defects: Vec::new(),
         };
-        Self { rule, image, facts: Vec::new(), settings: Settings::default() }
+        Self {
+            rule,
+            image,
+            facts: Vec::new(),
+            settings: Settings::default(),
+            around: Around::default(),
+        }
     }
 
     pub(crate) fn env(mut self, pairs: &[&str]) -> Self {
@@ -105,9 +119,8 @@ impl Sample {
     pub(crate) fn step(mut self, created_by: &str) -> Self {
         self.image.config.history.push(crate::model::image::History {
             created_by: created_by.to_owned(),
-            comment: String::new(),
-            author: String::new(),
             empty_layer: true,
+            ..Default::default()
         });
         self
     }
@@ -129,8 +142,17 @@ impl Sample {
         let mut sample = self.unread(created_by, 1000);
         let rule = sample.rule;
         let mut facts = LayerFacts::empty(Digest::of(created_by.as_bytes()), 1000);
+        let mut tally = rule.tally();
         for file in files {
-            let entry = Entry { path: &file.path, kind: file.kind, size: file.size, link: None };
+            let entry = Entry {
+                path: &file.path,
+                kind: file.kind,
+                size: file.size,
+                link: file.link.as_deref(),
+            };
+            if let Some(tally) = &mut tally {
+                tally.note(&entry);
+            }
             let head = &file.content[..file.content.len().min(HEAD_BYTES)];
             let limits = Limits::default();
             facts.unpacked_bytes += file.size;
@@ -144,10 +166,26 @@ impl Sample {
                 }
             }
         }
+        facts.facts.extend(tally.into_iter().flat_map(Tally::facts));
+        facts.whole = true;
         if let Some(last) = sample.facts.last_mut() {
             *last = Some(facts);
         }
         sample
+    }
+
+    /// Steps as builders write them; one that begins with `+` makes a layer without files.
+    pub(crate) fn built(mut self, steps: &[&str]) -> Self {
+        for (text, step) in steps.iter().zip(dockerfile::samples::history(steps)) {
+            self = match text.strip_prefix('+') {
+                Some(text) => self.layer(text, &[]),
+                None => self.step(text),
+            };
+            if let Some(last) = self.image.config.history.last_mut() {
+                *last = step;
+            }
+        }
+        self
     }
 
     /// A layer with those files, read by the real scanner. Sizes are those of the contents.
@@ -166,7 +204,8 @@ impl Sample {
 
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let facts: Vec<Option<&LayerFacts>> = self.facts.iter().map(Option::as_ref).collect();
-        self.rule.judge(&Seen::new(&self.image, &facts), &self.settings)
+        let seen = Seen::new(&self.image, &facts).with(self.around.clone());
+        self.rule.judge(&seen, &self.settings)
     }
 
     /// The highest level of all findings.

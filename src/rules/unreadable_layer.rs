@@ -11,9 +11,14 @@
 //! # What to do instead
 //! Build and push the image again with a current builder.
 
-use super::{Meta, Rule, Seen, Settings};
+mod descriptor;
+mod lazy;
+
+pub use self::lazy::{LazyIndex, lazy_index};
+use super::{Meta, Rule, Seen, Settings, Want};
 use crate::model::image::Layer;
-use crate::model::{Descriptor, Fact, Finding, LayerFacts, Level, RuleId};
+use crate::model::{Entry, Fact, Finding, LayerFacts, Level, RuleId};
+use crate::scan::Limits;
 
 /// The rule.
 pub struct UnreadableLayer;
@@ -26,9 +31,10 @@ static META: Meta = Meta {
     title: "layer cannot be read",
     what: "Reads every layer to its end and reports what stands in the way: truncated or damaged \
         archives, data behind the end, decompression bombs, paths that leave the root, headers \
-        that two readers understand differently, sizes beyond the caps. From the manifest: \
-        unknown, encrypted and foreign layer types, layers with `urls`, lazy-loading blobs \
-        without a tar archive.",
+        that two readers understand differently, data that belongs to no file, indexes for lazy \
+        loading (eStargz, zstd:chunked) that list other files than the archive, sizes beyond the \
+        caps. From the manifest: unknown, encrypted and foreign layer types, layers with `urls`, \
+        lazy-loading blobs without a tar archive.",
     why: "What cannot be read cannot be passed. A layer that the scanner and the container \
         runtime read differently is a way past every other rule.",
     fix: "Build the image again with a current builder (BuildKit, Buildah) and push it as plain \
@@ -56,8 +62,14 @@ pub enum Defect {
     PathEscape,
     /// An entry in a sparse format, which readers expand differently.
     SparseEntry,
-    /// One path twice in one layer.
-    DuplicateEntry,
+    /// An entry that runtimes refuse or take for different things.
+    AmbiguousEntry,
+    /// The index for lazy loading says something else than the archive.
+    TocDisagreement,
+    /// Bytes in the blob that belong to no file.
+    HiddenData,
+    /// The layer's only file is a file system of its own, which lazy runtimes mount instead.
+    NestedFileSystem,
     /// The layer grows far more than honest data does.
     BombRatio,
     /// The layer unpacks to more bytes than are read.
@@ -85,7 +97,10 @@ impl Defect {
         Self::HeaderDisagreement,
         Self::PathEscape,
         Self::SparseEntry,
-        Self::DuplicateEntry,
+        Self::AmbiguousEntry,
+        Self::TocDisagreement,
+        Self::HiddenData,
+        Self::NestedFileSystem,
         Self::BombRatio,
         Self::TooManyBytes,
         Self::TooManyEntries,
@@ -106,7 +121,10 @@ impl Defect {
             Self::HeaderDisagreement => "header-disagreement",
             Self::PathEscape => "path-escape",
             Self::SparseEntry => "sparse-entry",
-            Self::DuplicateEntry => "duplicate-entry",
+            Self::AmbiguousEntry => "ambiguous-entry",
+            Self::TocDisagreement => "toc-disagreement",
+            Self::HiddenData => "hidden-data",
+            Self::NestedFileSystem => "nested-file-system",
             Self::BombRatio => "bomb-ratio",
             Self::TooManyBytes => "too-many-bytes",
             Self::TooManyEntries => "too-many-entries",
@@ -122,11 +140,6 @@ impl Defect {
         Self::ALL.iter().copied().find(|defect| defect.as_str() == word)
     }
 
-    /// What it asks for. Some builders write an entry twice with the same content.
-    fn level(self) -> Level {
-        if self == Self::DuplicateEntry { Level::Warn } else { Level::Deny }
-    }
-
     /// What is wrong, as the end of "layer N ...".
     fn words(self) -> &'static str {
         match self {
@@ -138,7 +151,10 @@ impl Defect {
             Self::HeaderDisagreement => "has an entry whose headers contradict each other",
             Self::PathEscape => "has a path that leaves the root",
             Self::SparseEntry => "has a sparse entry, which readers expand differently",
-            Self::DuplicateEntry => "holds the same path twice",
+            Self::AmbiguousEntry => "has an entry that runtimes refuse or take differently",
+            Self::TocDisagreement => "has an index for lazy loading that is not that of its files",
+            Self::HiddenData => "carries data that belongs to no file",
+            Self::NestedFileSystem => "holds a file system whose files a tar reader does not see",
             Self::BombRatio => "grows like a decompression bomb",
             Self::TooManyBytes => "unpacks to more bytes than are read",
             Self::TooManyEntries => "has more entries than are read",
@@ -163,7 +179,12 @@ impl Defect {
             Self::SparseEntry => {
                 "write the file without holes (`cp --sparse=never`) and build again"
             }
-            Self::PathEscape | Self::PathTooLong => {
+            Self::TocDisagreement => {
+                "convert the image again with a current tool (`nerdctl image convert --estargz`, \
+                 `skopeo copy --dest-compress-format zstd:chunked`), or push it as plain layers"
+            }
+            Self::NestedFileSystem => NESTED_FIX,
+            Self::PathEscape | Self::PathTooLong | Self::AmbiguousEntry => {
                 "build the layer with a builder, not with a hand-made archive, and use plain \
                  relative paths"
             }
@@ -171,6 +192,8 @@ impl Defect {
         }
     }
 }
+
+const NESTED_FIX: &str = "push the ordinary OCI image too and run that, or exempt this image";
 
 /// Longest detail kept, in characters: it may quote the layer.
 const MAX_DETAIL: usize = 200;
@@ -187,6 +210,12 @@ pub fn defect_at(defect: Defect, path: &str, size: u64, detail: &str) -> Fact {
     if detail.is_empty() { fact } else { fact.with("detail", detail) }
 }
 
+/// Whether a fact says that the bytes read are not those the manifest names.
+pub fn is_mismatch(fact: &Fact) -> bool {
+    let kinds = [Defect::DigestMismatch.as_str(), Defect::SizeMismatch.as_str()];
+    fact.rule == ID && kinds.contains(&fact.kind.as_str())
+}
+
 /// Text of a hostile layer, safe for terminals and logs.
 fn harmless(text: &str) -> String {
     text.chars()
@@ -200,19 +229,31 @@ impl Rule for UnreadableLayer {
         &META
     }
 
+    fn want(&self, entry: &Entry<'_>, head: &[u8]) -> Want {
+        if lazy::is_nydus(entry, head) { Want::Head } else { Want::Nothing }
+    }
+
+    fn look(&self, entry: &Entry<'_>, _content: &[u8], _limits: &Limits, facts: &mut Vec<Fact>) {
+        facts.push(defect_at(Defect::NestedFileSystem, entry.path, entry.size, "Nydus"));
+    }
+
     fn judge(&self, seen: &Seen<'_>, _settings: &Settings) -> Vec<Finding> {
         let defects = seen.image.defects.iter().map(|defect| {
             let message = format!("the image itself cannot be read: {}", harmless(defect));
             Finding::new(ID, Level::Deny, message, META.fix)
         });
         let described = seen.layers().filter_map(|(layer, _)| {
-            let (message, fix) = unreadable(layer.descriptor)?;
+            let (message, fix) = descriptor::unreadable(layer.descriptor)?;
             let message = format!("layer {} {message}", layer.index);
             Some(Finding::new(ID, Level::Deny, message, fix).in_layer(layer))
         });
         let missized = seen.layers().filter_map(|(layer, facts)| missized(layer, facts?));
-        let met = seen.facts(&META.id).map(|(layer, fact)| met(layer, fact));
-        defects.chain(described).chain(missized).chain(met).collect()
+        let unbound = seen.layers().filter_map(|(layer, facts)| lazy::unbound(layer, facts?));
+        let met = seen
+            .facts(&META.id)
+            .filter(|(_, fact)| fact.kind != lazy::KIND)
+            .map(|(layer, fact)| met(layer, fact));
+        defects.chain(described).chain(missized).chain(unbound).chain(met).collect()
     }
 }
 
@@ -225,7 +266,7 @@ fn missized(layer: Layer<'_>, facts: &LayerFacts) -> Option<Finding> {
     }
     let defect = Defect::SizeMismatch;
     let message = format!("layer {} {}: {is} bytes, not {said}", layer.index, defect.words());
-    Some(Finding::new(ID, defect.level(), message, defect.fix()).in_layer(layer))
+    Some(Finding::new(ID, Level::Deny, message, defect.fix()).in_layer(layer))
 }
 
 /// A finding from a fact. A word of a newer version is denied like any other defect.
@@ -235,51 +276,9 @@ fn met(layer: Layer<'_>, fact: &Fact) -> Finding {
     let detail = fact.particular("detail").map(|text| format!(": {text}")).unwrap_or_default();
     let place = if fact.path.is_empty() { String::new() } else { format!(": `{}`", fact.path) };
     let message = format!("layer {} {words}{place}{detail}", layer.index);
-    let level = defect.map_or(Level::Deny, Defect::level);
     let fix = defect.map_or(META.fix, Defect::fix);
-    let finding = Finding::new(ID, level, message, fix).in_layer(layer);
+    let finding = Finding::new(ID, Level::Deny, message, fix).in_layer(layer);
     if fact.path.is_empty() { finding } else { finding.at_path(&fact.path, fact.size) }
-}
-
-const FOREIGN_FIX: &str = "push the image with all its layers in the registry (for Docker: \
-    `allow-nondistributable-artifacts`); content at foreign URLs is never fetched";
-
-/// What a descriptor says against reading its layer: the end of "layer N ...", and the remedy.
-fn unreadable(descriptor: &Descriptor) -> Option<(String, &'static str)> {
-    let media_type = harmless(&descriptor.media_type);
-    let nydus =
-        descriptor.annotations.keys().any(|key| key.starts_with("containerd.io/snapshot/nydus-"));
-    if media_type.contains("+encrypted") {
-        let fix = "push an unencrypted copy to the registry that is guarded, or exempt this image";
-        Some((format!("is encrypted: {media_type}"), fix))
-    } else if media_type.contains(".foreign.") || media_type.contains("nondistributable") {
-        Some((format!("lies outside the registry: {media_type}"), FOREIGN_FIX))
-    } else if let Some(url) = descriptor.urls.first() {
-        Some((format!("may be fetched from elsewhere: {}", harmless(url)), FOREIGN_FIX))
-    } else if nydus || media_type.contains("nydus") {
-        let fix = "push the ordinary OCI image too and run that, or exempt this image";
-        Some(("is a Nydus blob, whose files a tar reader does not see".to_owned(), fix))
-    } else if is_tar(&media_type) {
-        None
-    } else {
-        Some((format!("has an unknown type: {media_type}"), META.fix))
-    }
-}
-
-/// Layer types that are tar archives. An empty one is left to the magic bytes, as runtimes do;
-/// so is the compression, whatever the type says.
-fn is_tar(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "" | "application/vnd.oci.image.layer.v1.tar"
-            | "application/vnd.oci.image.layer.v1.tar+gzip"
-            | "application/vnd.oci.image.layer.v1.tar+zstd"
-            | "application/vnd.docker.image.rootfs.diff.tar"
-            | "application/vnd.docker.image.rootfs.diff.tar.gzip"
-            | "application/vnd.docker.image.rootfs.diff.tar.zstd"
-            | "application/vnd.docker.image.rootfs.diff.tar+gzip"
-            | "application/vnd.docker.image.rootfs.diff.tar+zstd"
-    )
 }
 
 #[cfg(test)]

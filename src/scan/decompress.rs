@@ -3,17 +3,30 @@
 //! the last one must be zeros. Caps on size and ratio stop decompression bombs here, before
 //! anything downstream sees them.
 
-use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+mod frames;
 
+use std::io::{self, BufRead, Chain, Cursor, Read};
+
+use flate2::GzHeader;
 use flate2::bufread::GzDecoder;
 
+use self::frames::Frames;
+use super::seams::Seams;
 use super::{Limits, SourceFailure};
 use crate::rules::unreadable_layer::Defect;
 
-const BUFFER_BYTES: usize = 64 * 1024;
 /// Largest zstd window, as a power of two: 64 MiB are allocated at a frame's word. Builders stay
 /// below 8 MiB; only `zstd --long` and `--ultra` go higher.
-const WINDOW_LOG_MAX: u32 = 26;
+pub(super) const WINDOW_LOG_MAX: u32 = 26;
+
+/// Bytes that tell how a blob is compressed: bzip2 has the longest start that no file name has.
+pub const MAGIC_BYTES: u64 = 10;
+/// Gzip members that may be empty; eStargz has one, a careless writer some.
+const FREE_MEMBERS: u64 = 10_000;
+/// Least plain bytes per member beyond: every file's header takes 512.
+const LEAST_MEMBER_BYTES: u64 = 128;
+/// Longest field of a gzip header that is what it should be: a name, a block size, a footer.
+const HONEST_FIELD_BYTES: usize = 64;
 
 /// What the *bytes* of a layer do wrong, carried through `io::Error`.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +93,8 @@ fn has_cause<T: std::error::Error + 'static>(error: &io::Error) -> bool {
     false
 }
 
-/// Source with the sniffed bytes put back.
-type Input<R> = BufReader<Counted<Chain<Cursor<Vec<u8>>, R>>>;
+/// Source with the sniffed bytes put back. Read in place: nothing is copied on the way in.
+type Input<R> = Counted<Chain<Cursor<Vec<u8>>, R>>;
 
 struct Counted<R> {
     inner: R,
@@ -96,57 +109,79 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-enum Format<R: Read> {
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.inner.consume(count);
+        self.count += u64::try_from(count).unwrap_or(u64::MAX);
+    }
+}
+
+enum Format<R: BufRead> {
     Plain(Input<R>),
     Gzip(Box<GzDecoder<Input<R>>>),
-    Zstd(Box<zstd::stream::read::Decoder<'static, Input<R>>>),
+    Zstd(Box<zstd::stream::read::Decoder<'static, Frames<Input<R>>>>),
+    /// Compressed by a method that containerd does not read, although others do.
+    Unknown(Input<R>, &'static str),
     /// Between two gzip members, or ended.
     Moved,
 }
 
 /// Reads a layer's plain bytes out of its stored ones.
-pub struct Decoder<R: Read> {
+pub struct Decoder<R: BufRead> {
     format: Format<R>,
     limits: Limits,
+    seams: Seams,
     produced: u64,
+    /// Gzip members behind the first one.
+    members: u64,
     ended: bool,
 }
 
-impl<R: Read> Decoder<R> {
-    /// Looks at the first bytes of `source` to choose the format.
-    pub fn new(mut source: R, limits: &Limits) -> io::Result<Self> {
-        let mut magic = Vec::with_capacity(4);
-        source.by_ref().take(4).read_to_end(&mut magic)?;
+impl<R: BufRead> Decoder<R> {
+    /// Looks at the first bytes of `source` to choose the format. What only it sees goes to
+    /// `seams`.
+    pub fn new(mut source: R, limits: &Limits, seams: &Seams) -> io::Result<Self> {
+        let mut magic = Vec::with_capacity(16);
+        source.by_ref().take(MAGIC_BYTES).read_to_end(&mut magic)?;
         let compression = Compression::sniff(&magic);
-        let counted = Counted { inner: Cursor::new(magic).chain(source), count: 0 };
-        let input = BufReader::with_capacity(BUFFER_BYTES, counted);
+        let input = Counted { inner: Cursor::new(magic).chain(source), count: 0 };
         let format = match compression {
             Compression::None => Format::Plain(input),
-            Compression::Gzip => Format::Gzip(Box::new(GzDecoder::new(input))),
+            Compression::Other(method) => Format::Unknown(input, method),
+            Compression::Gzip => {
+                seams.begin(0);
+                Format::Gzip(Box::new(GzDecoder::new(input)))
+            }
             Compression::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
+                let frames = Frames::new(input, seams);
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(frames)?;
                 decoder.window_log_max(WINDOW_LOG_MAX)?;
                 Format::Zstd(Box::new(decoder))
             }
         };
-        Ok(Self { format, limits: limits.clone(), produced: 0, ended: false })
+        let (limits, seams) = (limits.clone(), seams.clone());
+        Ok(Self { format, limits, seams, produced: 0, members: 0, ended: false })
     }
 
     /// Gives the rest of the source back, to be drained so that its digest can be verified.
     pub fn into_source(self) -> Option<impl Read> {
         match self.format {
-            Format::Plain(input) => Some(input),
+            Format::Plain(input) | Format::Unknown(input, _) => Some(input),
             Format::Gzip(decoder) => Some(decoder.into_inner()),
-            Format::Zstd(decoder) => Some(decoder.finish()),
+            Format::Zstd(decoder) => Some(decoder.finish().into_source()),
             Format::Moved => None,
         }
     }
 
     fn consumed(&self) -> u64 {
         match &self.format {
-            Format::Plain(input) => input.get_ref().count,
-            Format::Gzip(decoder) => decoder.get_ref().get_ref().count,
-            Format::Zstd(decoder) => decoder.get_ref().get_ref().count,
+            Format::Plain(input) | Format::Unknown(input, _) => input.count,
+            Format::Gzip(decoder) => decoder.get_ref().count,
+            Format::Zstd(decoder) => decoder.get_ref().source().count,
             Format::Moved => 0,
         }
     }
@@ -156,8 +191,9 @@ impl<R: Read> Decoder<R> {
         let Format::Gzip(decoder) = std::mem::replace(&mut self.format, Format::Moved) else {
             return Ok(false);
         };
+        let header = decoder.header().cloned();
         let mut input = decoder.into_inner();
-        let outcome = at_member(&mut input);
+        let outcome = self.between_members(header.as_ref(), &mut input);
         self.format = match outcome {
             Ok(true) => Format::Gzip(Box::new(GzDecoder::new(input))),
             Ok(false) | Err(_) => Format::Plain(input),
@@ -165,8 +201,32 @@ impl<R: Read> Decoder<R> {
         outcome
     }
 
+    /// What a member's header hides, whether another one follows, and whether that is still sane.
+    fn between_members(
+        &mut self,
+        header: Option<&GzHeader>,
+        input: &mut Input<R>,
+    ) -> io::Result<bool> {
+        if let Some(header) = header {
+            note_header(header, &self.seams);
+        }
+        if !at_member(input)? {
+            return Ok(false);
+        }
+        self.members += 1;
+        // A flood of members without content keeps a processor busy at twenty bytes each.
+        if self.members > FREE_MEMBERS && self.produced / self.members < LEAST_MEMBER_BYTES {
+            let members = self.members;
+            let detail = format!("{members} gzip members with hardly any content");
+            return Err(ContentDefect::error(Defect::BombRatio, detail));
+        }
+        self.seams.begin(input.count);
+        Ok(true)
+    }
+
     fn check_caps(&mut self, count: usize) -> io::Result<()> {
         self.produced = self.produced.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        self.seams.produced(self.produced);
         if self.produced > self.limits.unpacked_bytes {
             let limit = crate::answer::size(self.limits.unpacked_bytes);
             return Err(ContentDefect::error(
@@ -201,7 +261,7 @@ fn named_window(error: io::Error) -> io::Error {
 
 /// Whether another gzip member follows. Zeros up to the end are padding (as gzip(1) has it);
 /// anything else could be read by one reader and ignored by another.
-fn at_member<R: Read>(input: &mut Input<R>) -> io::Result<bool> {
+fn at_member<R: BufRead>(input: &mut Input<R>) -> io::Result<bool> {
     let mut padded = false;
     loop {
         let ahead = input.fill_buf()?;
@@ -223,7 +283,7 @@ fn at_member<R: Read>(input: &mut Input<R>) -> io::Result<bool> {
     }
 }
 
-impl<R: Read> Read for Decoder<R> {
+impl<R: BufRead> Read for Decoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.ended || buffer.is_empty() {
             return Ok(0);
@@ -231,6 +291,9 @@ impl<R: Read> Read for Decoder<R> {
         loop {
             let count = match &mut self.format {
                 Format::Plain(input) => input.read(buffer),
+                Format::Unknown(_, method) => {
+                    Err(ContentDefect::error(Defect::UnknownCompression, *method))
+                }
                 Format::Gzip(decoder) => decoder.read(buffer),
                 Format::Zstd(decoder) => decoder.read(buffer).map_err(named_window),
                 Format::Moved => Ok(0),
@@ -247,6 +310,22 @@ impl<R: Read> Read for Decoder<R> {
     }
 }
 
+/// Notes what a gzip header says besides: the footer of eStargz, or bytes of somebody's own.
+fn note_header(header: &GzHeader, seams: &Seams) {
+    let extra = header.extra().unwrap_or_default();
+    if let Some(place) = extra.strip_suffix(b"STARGZ")
+        && let Some((_, digits)) = place.split_last_chunk::<16>()
+        && let Ok(digits) = std::str::from_utf8(digits)
+        && let Ok(place) = u64::from_str_radix(digits, 16)
+    {
+        seams.footer(place);
+    }
+    let fields = [Some(extra), header.filename(), header.comment()];
+    let beyond = |field: &[u8]| field.len().saturating_sub(HONEST_FIELD_BYTES);
+    let hidden: usize = fields.into_iter().flatten().map(beyond).sum();
+    seams.hide(u64::try_from(hidden).unwrap_or(u64::MAX));
+}
+
 /// How a blob is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -256,14 +335,23 @@ pub enum Compression {
     Gzip,
     /// Zstandard, RFC 8878, or one of its skippable frames.
     Zstd,
+    /// A method by its name that some runtimes read and containerd does not. What is a tar archive
+    /// to containerd may be a valid stream to Docker at the same time, so it is not read at all.
+    Other(&'static str),
 }
 
 impl Compression {
-    /// Tells by the first four bytes.
+    /// Tells by the first [`MAGIC_BYTES`] bytes.
     pub fn sniff(magic: &[u8]) -> Self {
         match magic {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', b'S', b'Y']
+            | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90] => {
+                Self::Other("bzip2")
+            }
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Other("xz"),
+            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Other("lz4"),
             _ => Self::None,
         }
     }

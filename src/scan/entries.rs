@@ -3,12 +3,18 @@
 //! readers are known to disagree (CVE-2025-62518, CVE-2026-33055, GHSA-3pv8-6f4r-ffg2) the layer
 //! gets a defect instead of one reader's opinion. Single fields are read in `fields`.
 
+mod disagreement;
+mod extensions;
 mod fields;
+mod position;
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
 use tar::{EntryType, Header};
 
+use self::extensions::{Extensions, Pax, number};
+use self::position::Positioned;
 use super::Limits;
 use super::decompress::{ContentDefect, Failure};
 use crate::rules::unreadable_layer::Defect;
@@ -26,15 +32,21 @@ pub struct Member {
     pub link: Option<Vec<u8>>,
     /// Type flag.
     pub kind: EntryType,
+    /// Whether it is a directory although its type is that of a file, in the oldest format.
+    pub is_old_directory: bool,
     /// Bytes of content that follow.
     pub size: u64,
+    /// Where its first header begins, in plain bytes from the archive's start.
+    pub header_at: u64,
+    /// Where its content begins.
+    pub content_at: u64,
     /// Where readers disagree about this member.
     pub disagreement: Option<(Defect, String)>,
 }
 
 /// Walks the members of an archive.
 pub struct Archive<R> {
-    source: R,
+    source: Positioned<R>,
     limits: Limits,
     /// Content of the current member that was not read yet, then its padding.
     content_left: u64,
@@ -42,32 +54,10 @@ pub struct Archive<R> {
     members: u64,
 }
 
-/// Key and value of one PAX record.
-type PaxRecord = (Vec<u8>, Vec<u8>);
-
-#[derive(Default)]
-struct Extensions {
-    pax: Vec<PaxRecord>,
-    long_name: Option<Vec<u8>>,
-    long_link: Option<Vec<u8>>,
-}
-
-impl Extensions {
-    /// The last value of a PAX key, as POSIX has it. An empty one leaves the header's (`mergePAX`).
-    fn pax(&self, key: &str) -> Option<&[u8]> {
-        let last = self.pax.iter().rev().find(|(name, _)| name == key.as_bytes());
-        last.map(|(_, value)| &value[..]).filter(|value| !value.is_empty())
-    }
-
-    /// Whether they wait for a member to describe.
-    fn are_pending(&self) -> bool {
-        !self.pax.is_empty() || self.long_name.is_some() || self.long_link.is_some()
-    }
-}
-
 impl<R: BufRead> Archive<R> {
     /// An archive read from plain bytes.
     pub fn new(source: R, limits: &Limits) -> Self {
+        let source = Positioned::new(source);
         Self { source, limits: limits.clone(), content_left: 0, padding_left: 0, members: 0 }
     }
 
@@ -75,6 +65,7 @@ impl<R: BufRead> Archive<R> {
     pub fn next_member(&mut self) -> Result<Option<Member>, Failure> {
         self.skip(self.content_left.saturating_add(self.padding_left))?;
         (self.content_left, self.padding_left) = (0, 0);
+        let header_at = self.source.position();
         let mut extensions = Extensions::default();
         loop {
             let Some(header) = self.header()? else {
@@ -82,18 +73,50 @@ impl<R: BufRead> Archive<R> {
                 return Ok(None);
             };
             let size = fields::size(&header).ok_or_else(|| self.damaged("unreadable size"))?;
-            match header.entry_type() {
-                EntryType::XHeader => extensions.pax = self.pax_records(size)?,
-                EntryType::XGlobalHeader => {
-                    // Go forgets them here, others do not: `x(size=N), g, file` hides N bytes.
-                    not_pending(&extensions, "a global header follows an extension header")?;
-                    self.global_header(size)?;
-                }
-                EntryType::GNULongName => extensions.long_name = self.long_name(size)?,
-                EntryType::GNULongLink => extensions.long_link = self.long_name(size)?,
-                _ => return self.member(&header, size, &extensions).map(Some),
+            if !self.extend(&header, size, &mut extensions)? {
+                let member = self.member(&header, size, &extensions)?;
+                return Ok(Some(Member { header_at, ..member }));
             }
         }
+    }
+
+    /// Takes an extension header in; `false` when it is a member's own.
+    fn extend(
+        &mut self,
+        header: &Header,
+        size: u64,
+        extensions: &mut Extensions,
+    ) -> Result<bool, Failure> {
+        match header.entry_type() {
+            EntryType::XHeader => {
+                let is_second = extensions.pax.replace(self.pax(size)?).is_some();
+                not_twice(is_second)?;
+            }
+            EntryType::XGlobalHeader => {
+                // Go forgets them here, others do not: `x(size=N), g, file` hides N bytes.
+                not_pending(extensions, "a global header follows an extension header")?;
+                self.count()?;
+                self.global_header(size)?;
+            }
+            EntryType::GNULongName => {
+                extensions.is_pax_first |= extensions.pax.is_some();
+                extensions.long_name = self.long_name(size)?;
+                extensions.long_names += 1;
+                not_twice(extensions.are_doubled())?;
+            }
+            EntryType::GNULongLink => {
+                extensions.is_pax_first |= extensions.pax.is_some();
+                extensions.long_link = self.long_name(size)?;
+                extensions.long_links += 1;
+                not_twice(extensions.are_doubled())?;
+            }
+            _ => return Ok(false),
+        }
+        if !fields::are_numbers(header) {
+            let detail = "a field of an extension header that is no number";
+            return Err(content(Defect::AmbiguousEntry, detail.into()));
+        }
+        Ok(true)
     }
 
     /// Reads content of the current member; 0 at its end.
@@ -116,19 +139,12 @@ impl<R: BufRead> Archive<R> {
         header_size: u64,
         extensions: &Extensions,
     ) -> Result<Member, Failure> {
-        self.members += 1;
-        if self.members > self.limits.entries {
-            let limit = self.limits.entries;
-            return Err(content(Defect::TooManyEntries, format!("more than {limit} entries")));
-        }
-        let mut disagreement = disagreements(header, header_size, extensions);
+        self.count()?;
         let kind = header.entry_type();
-        let path = extensions
-            .long_name
-            .clone()
-            .or_else(|| extensions.pax("path").map(<[u8]>::to_vec))
-            .unwrap_or_else(|| header.path_bytes().into_owned());
-        let size = match extensions.pax("size") {
+        let own = || header.path_bytes();
+        let path = extensions.path().map_or_else(own, Into::into).into_owned();
+        let mut disagreement = disagreement::of(header, header_size, extensions, &path);
+        let size = match extensions.size() {
             Some(text) => number(text).ok_or_else(|| self.damaged("unreadable PAX size"))?,
             None => header_size,
         };
@@ -136,7 +152,8 @@ impl<R: BufRead> Archive<R> {
             self.sparse_map(header)?;
         }
         // Go's reader takes these to have no content, whatever their size field says.
-        let size = if is_header_only(kind) || fields::is_old_directory(header, &path) {
+        let is_old_directory = fields::is_old_directory(header, &path);
+        let size = if is_header_only(kind) || is_old_directory {
             if size != 0 {
                 disagreement.get_or_insert((
                     Defect::HeaderDisagreement,
@@ -149,17 +166,26 @@ impl<R: BufRead> Archive<R> {
         };
         self.content_left = size;
         self.padding_left = padding(size);
-        let link = extensions
-            .long_link
-            .clone()
-            .or_else(|| extensions.pax("linkpath").map(<[u8]>::to_vec))
-            .or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
+        let own = || header.link_name_bytes();
+        let link = extensions.link().map(Into::into).or_else(own).map(Cow::into_owned);
         if u64::try_from(path.len()).unwrap_or(u64::MAX) > self.limits.path_bytes {
             let limit = self.limits.path_bytes;
             disagreement
                 .get_or_insert((Defect::PathTooLong, format!("a path of more than {limit} bytes")));
         }
-        Ok(Member { path, link, kind, size, disagreement })
+        let content_at = self.source.position();
+        let header_at = content_at;
+        Ok(Member { path, link, kind, is_old_directory, size, header_at, content_at, disagreement })
+    }
+
+    /// One more member, or what Go hands out as one.
+    fn count(&mut self) -> Result<(), Failure> {
+        self.members += 1;
+        if self.members <= self.limits.entries {
+            return Ok(());
+        }
+        let limit = self.limits.entries;
+        Err(content(Defect::TooManyEntries, format!("more than {limit} entries")))
     }
 
     /// The next header block; `None` at the archive's end, behind which only zeros may follow.
@@ -230,20 +256,21 @@ impl<R: BufRead> Archive<R> {
         Ok(bytes)
     }
 
-    fn pax_records(&mut self, size: u64) -> Result<Vec<PaxRecord>, Failure> {
+    fn pax(&mut self, size: u64) -> Result<Pax, Failure> {
         let bytes = self.extension(size)?;
-        parse_pax(&bytes).ok_or_else(|| self.damaged("malformed PAX record"))
+        Pax::parse(&bytes).ok_or_else(|| self.damaged("malformed PAX record"))
     }
 
     /// Go ignores global headers, others apply them.
     fn global_header(&mut self, size: u64) -> Result<(), Failure> {
-        let records = self.pax_records(size)?;
-        let applies = |key: &[u8]| matches!(key, b"path" | b"linkpath" | b"size");
-        if records.iter().any(|(key, _)| applies(key)) {
-            return Err(content(
-                Defect::HeaderDisagreement,
-                "a global header sets names or sizes".into(),
-            ));
+        let pax = self.pax(size)?;
+        if pax.is_refused {
+            let detail = "a global header that runtimes refuse";
+            return Err(content(Defect::AmbiguousEntry, detail.into()));
+        }
+        if pax.places_entries() {
+            let detail = "a global header sets names or sizes";
+            return Err(content(Defect::HeaderDisagreement, detail.into()));
         }
         Ok(())
     }
@@ -292,6 +319,15 @@ fn not_pending(extensions: &Extensions, what: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// See [`Extensions::are_doubled`].
+fn not_twice(is_second: bool) -> Result<(), Failure> {
+    if is_second {
+        let detail = "one entry has two extension headers of one kind";
+        return Err(content(Defect::HeaderDisagreement, detail.into()));
+    }
+    Ok(())
+}
+
 fn content(defect: Defect, detail: String) -> Failure {
     Failure::Content(ContentDefect { defect, detail })
 }
@@ -314,46 +350,13 @@ fn is_header_only(kind: EntryType) -> bool {
     )
 }
 
-fn number(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// What two honest readers could see differently in one member.
-fn disagreements(
-    header: &Header,
-    header_size: u64,
-    extensions: &Extensions,
-) -> Option<(Defect, String)> {
-    let disagreement = |detail: String| Some((Defect::HeaderDisagreement, detail));
-    if let Some(size) = extensions.pax("size").and_then(number)
-        && header_size != 0
-        && header_size != size
-    {
-        return disagreement(format!("PAX says {size} bytes, the header {header_size}"));
-    }
-    if let (Some(long), Some(pax)) = (&extensions.long_name, extensions.pax("path"))
-        && long.as_slice() != pax
-    {
-        return disagreement("PAX and GNU long name give two names".into());
-    }
-    if let (Some(long), Some(pax)) = (&extensions.long_link, extensions.pax("linkpath"))
-        && long.as_slice() != pax
-    {
-        return disagreement("PAX and GNU long name give two link targets".into());
-    }
-    let is_name = |key: &[u8]| matches!(key, b"path" | b"linkpath");
-    if extensions.pax.iter().any(|(key, value)| is_name(key) && value.contains(&0)) {
-        return disagreement("a PAX name holds a NUL".into());
-    }
-    let is_renamed = extensions.long_name.is_some() || extensions.pax("path").is_some();
-    if !is_renamed && header.path_bytes() != fields::go_path(header) {
-        return disagreement("readers take the header's name prefix differently".into());
-    }
-    let sparse = |(key, _): &PaxRecord| key.starts_with(b"GNU.sparse.");
-    if header.entry_type() == EntryType::GNUSparse || extensions.pax.iter().any(sparse) {
-        return Some((Defect::SparseEntry, "a sparse entry".into()));
-    }
-    None
+/// Whether bytes begin with the header of an archive's member.
+pub fn begins_archive(head: &[u8]) -> bool {
+    head.first_chunk::<BLOCK>().is_some_and(|block| {
+        let mut header = Header::new_old();
+        *header.as_mut_bytes() = *block;
+        checksum_matches(&header)
+    })
 }
 
 /// Checksum as unsigned bytes (POSIX) or signed ones (old Sun tar); Go takes both.
@@ -365,22 +368,6 @@ fn checksum_matches(header: &Header) -> bool {
     let unsigned: u32 = bytes().map(u32::from).sum();
     let signed: i32 = bytes().map(|byte| i32::from(byte.cast_signed())).sum();
     stored == unsigned || i32::try_from(stored) == Ok(signed)
-}
-
-/// PAX records, `<length> <key>=<value>\n` each. By length, because values (extended attributes)
-/// are binary and may hold newlines.
-fn parse_pax(mut bytes: &[u8]) -> Option<Vec<PaxRecord>> {
-    let mut records = Vec::new();
-    while !bytes.is_empty() {
-        let space = bytes.iter().position(|byte| *byte == b' ')?;
-        let length = usize::try_from(number(bytes.get(..space)?)?).ok()?;
-        let (record, rest) = bytes.split_at_checked(length)?;
-        let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
-        let equals = record.iter().position(|byte| *byte == b'=')?;
-        records.push((record.get(..equals)?.to_vec(), record.get(equals + 1..)?.to_vec()));
-        bytes = rest;
-    }
-    Some(records)
 }
 
 #[cfg(test)]

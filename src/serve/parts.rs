@@ -9,11 +9,11 @@ use async_trait::async_trait;
 
 use crate::config::{self, Config};
 use crate::metrics::Metrics;
-use crate::model::{Descriptor, Reference};
+use crate::model::{Descriptor, Digest, Reference};
 use crate::registry::client::{ClientError, RegistryClient};
 use crate::registry::hosts::HostConfig;
 use crate::registry::retry::{Retry, Timeouts};
-use crate::registry::{BlobStream, FetchError, FetchObserver, RawManifest, Registry};
+use crate::registry::{BlobStream, FetchError, FetchObserver, RawManifest, Referrers, Registry};
 use crate::store::memory::MemoryStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{SharedStore, StoreError};
@@ -45,6 +45,10 @@ impl Registry for LiveRegistry {
         blob: &Descriptor,
     ) -> Result<BlobStream, FetchError> {
         self.0.load_full().blob(reference, blob).await
+    }
+
+    async fn referrers(&self, reference: &Reference, subject: &Digest) -> Referrers {
+        self.0.load_full().referrers(reference, subject).await
     }
 }
 

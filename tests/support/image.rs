@@ -294,10 +294,14 @@ pub fn write_layout(dir: &Path, tag: &str, image: &BuiltImage) {
 
 /// The same with an index over images.
 pub fn write_index_layout(dir: &Path, tag: &str, images: &[&BuiltImage]) {
-    let index = index(images);
+    write_index_document(dir, tag, images, &index(images));
+}
+
+/// The same with an index of one's own.
+pub fn write_index_document(dir: &Path, tag: &str, images: &[&BuiltImage], index: &[u8]) {
     write_blobs(dir, images.iter().flat_map(|image| image.contents()));
-    write_blobs(dir, [(Digest::of(&index), index.as_slice())].into_iter());
-    write_entry(dir, tag, manifest::OCI_INDEX, &index);
+    write_blobs(dir, [(Digest::of(index), index)].into_iter());
+    write_entry(dir, tag, manifest::OCI_INDEX, index);
 }
 
 fn write_blobs<'a>(dir: &Path, contents: impl Iterator<Item = (Digest, &'a [u8])>) {

@@ -4,6 +4,7 @@
 mod body;
 mod content;
 mod faults;
+mod referrers;
 mod serve;
 mod tls;
 
@@ -138,6 +139,12 @@ impl FakeRegistry {
         let layers: Vec<_> =
             layers.iter().map(|layer| self.put_blob(OCI_LAYER, layer.to_vec())).collect();
         self.put_manifest(repository, Some(tag), &manifest(&config, &layers))
+    }
+
+    /// Has a referrers API from now on, which lists these of a manifest, in pages.
+    pub fn put_referrers(&self, repository: &str, subject: &Digest, pages: Vec<Vec<Value>>) {
+        let path = format!("/v2/{repository}/referrers/{subject}");
+        self.state().referrers.put(path, pages);
     }
 
     /// Misbehaves at every request whose path contains `part`.

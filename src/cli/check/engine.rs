@@ -88,7 +88,8 @@ impl Engine {
             Ok(None) => self.remote.inspect(&question, None).await,
             Ok(Some(local)) => {
                 let parts = (&self.store, &self.metrics, &self.progress);
-                let inspector = Self::inspector(&self.config, local, parts.0, parts.1, parts.2);
+                let inspector = Self::inspector(&self.config, local, parts.0, parts.1, parts.2)
+                    .with_bases_of(&self.remote);
                 let verdict = inspector.inspect(&question, None).await;
                 inspector.finish().await;
                 verdict

@@ -185,3 +185,54 @@ fn the_number_of_findings_is_capped() {
         assert_eq!(Sample::of(&SecretConfig).env(&pairs).findings().len(), expected);
     }
 }
+
+#[test]
+fn every_channel_is_read_however_it_is_written() {
+    let (key, p) = (noise(32, BASE62), "Winter-Mute9x");
+    let env = [
+        format!("DB_PASSWORD=\"{p}\""),
+        format!("UV_INDEX_PRIVATE_PASSWORD={p}"),
+        format!("UV_INDEX_URL=https://ci:{p}@pypi.corp/simple"),
+        format!("PIP_EXTRA_INDEX_URL=https://pypi.org/simple https://ci:{p}@pypi.corp/simple"),
+        format!("MLFLOW_TRACKING_URI=https://ml:{p}@mlflow.corp"),
+        format!("http_proxy=http://svc:{p}@proxy.corp:3128"),
+        format!("ANYTHING=postgresql+asyncpg://ml:{p}@db:5432/app"),
+        format!("MISTRAL_API_KEY={key}"),
+        format!("JAVA_OPTS=-Xmx1g -Djavax.net.ssl.keyStorePassword={p}"),
+        format!("SPRING_APPLICATION_JSON={{\"spring\":{{\"password\":\"{p}\"}}}}"),
+        format!("DB_CONNECTION=Server=db.corp;Uid=sa;Pwd={p};Encrypt=yes"),
+    ];
+    for pair in &env {
+        let sample = Sample::of(&SecretConfig).env(&[pair]);
+        assert_eq!(sample.level(), Some(Level::Deny), "{pair}");
+        assert!(!sample.words().contains(p) && !sample.words().contains(&key), "{pair}");
+    }
+    let steps = [
+        format!("RUN |2 API_TOKEN={key} OTHER=x /bin/sh -c make # buildkit"),
+        format!("RUN |1 MODE=a b DB_PASSWORD={p} /bin/bash -c make # buildkit"),
+        format!("|1 DB_PASSWORD={p} /bin/sh -c make"),
+        format!("/bin/sh -c #(nop)  ENV API_TOKEN={key} A=b"),
+        format!("/bin/sh -c #(nop)  ARG DB_PASSWORD={p}"),
+        format!("RUN /bin/sh -c echo '{{\"api_key\": \"{key}\"}}' > /app/c.json # buildkit"),
+        format!("RUN /bin/sh -c wandb login {} # buildkit", noise(40, "0123456789abcdef")),
+        format!("RUN /bin/sh -c echo root:{p} | chpasswd # buildkit"),
+        format!("CMD [\"serve\" \"--api-key\" \"{key}\"]"),
+        format!("LABEL ci.token={key}"),
+    ];
+    for step in &steps {
+        let sample = Sample::of(&SecretConfig).unread(step, 1);
+        assert_eq!(sample.level(), Some(Level::Deny), "{step}");
+        let shown = serde_json::to_string(&sample.findings()).unwrap();
+        assert!(!shown.contains(p) && !shown.contains(&key), "{step}: {shown}");
+    }
+}
+
+#[test]
+fn a_value_with_blanks_is_shown_in_no_part() {
+    let step = "RUN |2 DB_PASSWORD=Winter9 Mute X=1 /bin/sh -c make # buildkit";
+    let sample = Sample::of(&SecretConfig).unread(step, 1);
+    assert_eq!(sample.level(), Some(Level::Warn), "words with blanks may be a sentence");
+    let place = sample.findings()[0].layer.clone().unwrap();
+    let shown = place.created_by.unwrap();
+    assert_eq!(shown, "RUN |2 DB_PASSWORD=*** X=1 /bin/sh -c make # buildkit");
+}

@@ -1,12 +1,15 @@
 //! Where a secret lies says much of what it is: packages ship test keys and documentation ships
-//! examples (`research/content.md` section 3.4). Whoever hides a secret there gets a warning.
+//! examples (`research/content.md` section 3.4). Whoever hides a secret there gets a warning, and
+//! is refused when it is a provider's token in a credential file (`app/testing/prod.env`).
 
 /// What kind of place a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// Test data inside an installed package: nobody here put it there.
     PackageTests,
-    /// Installed packages, documentation, examples and tests: it may be meant to be public.
+    /// Installed packages: what their authors put there, whoever that is.
+    Packages,
+    /// Documentation, examples and tests of the application: it may be meant to be public.
     Quiet,
     /// SSH host keys, made when the server package was installed.
     HostKeys,
@@ -15,8 +18,17 @@ pub(super) enum Place {
 }
 
 /// Directories of package managers, by any part of the path.
-const PACKAGE_PARTS: &[&str] =
-    &["site-packages", "dist-packages", "node_modules", "gems", "google-cloud-sdk", "conda-meta"];
+const PACKAGE_PARTS: &[&str] = &[
+    "site-packages",
+    "dist-packages",
+    "node_modules",
+    "gems",
+    "google-cloud-sdk",
+    "conda-meta",
+    "ansible_collections",
+    "bower_components",
+    "_vendor",
+];
 /// The same, by their start.
 const PACKAGE_ROOTS: &[&str] = &[
     "usr/lib/",
@@ -49,6 +61,11 @@ const TEST_PARTS: &[&str] = &[
     "certdata",
     "dummyserver",
     "mocks",
+    "molecule",
+    "testutils",
+    "test-fixtures",
+    "test_fixtures",
+    "__fixtures__",
 ];
 const EXAMPLE_PARTS: &[&str] =
     &["example", "examples", "sample", "samples", "doc", "docs", "demo", "demos"];
@@ -64,7 +81,9 @@ pub(super) fn place(path: &str) -> Place {
     let (packaged, test) = (is_packaged(path), is_test(path));
     if packaged && test {
         Place::PackageTests
-    } else if packaged || test || is_example(path) {
+    } else if packaged {
+        Place::Packages
+    } else if test || is_example(path) || is_vendored(path) {
         Place::Quiet
     } else {
         Place::Application
@@ -83,9 +102,17 @@ pub(super) fn is_packaged(path: &str) -> bool {
         || path.split_once("/lib/python3.").is_some_and(|(_, rest)| rest.contains('/'))
         || path.contains("/pkgs/")
         || path.contains("/.cargo/registry/")
+        || path.contains(".dist-info/")
+        || path.contains(".egg-info/")
 }
 
-fn is_test(path: &str) -> bool {
+/// Others' sources among the application's own.
+fn is_vendored(path: &str) -> bool {
+    path.split('/').any(|part| matches!(part, "vendor" | "third_party" | "third-party"))
+}
+
+/// Whether the file lies among tests, or is one.
+pub(super) fn is_test(path: &str) -> bool {
     let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
     parent.split('/').any(|part| TEST_PARTS.contains(&part))
         || name.starts_with("test_")
@@ -125,8 +152,10 @@ mod tests {
                 Place::PackageTests,
             ),
             ("etc/ssl/private/ssl-cert-snakeoil.key".into(), Place::PackageTests),
-            (format!("{packages}/botocore/data/iam/2010-05-08/examples-1.json"), Place::Quiet),
-            (format!("{packages}/app/settings.py"), Place::Quiet),
+            (format!("{packages}/botocore/data/iam/2010-05-08/examples-1.json"), Place::Packages),
+            (format!("{packages}/app/settings.py"), Place::Packages),
+            ("app/vendor/x/y.go".into(), Place::Quiet),
+            ("app/testing/prod.env".into(), Place::Quiet),
             ("app/tests/key.pem".into(), Place::Quiet),
             ("app/docs/setup.md".into(), Place::Quiet),
             ("app/config.example.yaml".into(), Place::Quiet),

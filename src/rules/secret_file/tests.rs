@@ -5,6 +5,8 @@ use super::super::secrets::tokens::tests::{BASE62, LETTERS, github, noise};
 use super::super::testing::{Sample, entry, file};
 use super::*;
 
+mod plants;
+
 fn one(path: &str, content: impl AsRef<[u8]>) -> Sample {
     Sample::of(&SecretFile).layer("COPY . . # buildkit", &[file(path, content)])
 }
@@ -145,7 +147,7 @@ fn lines_are_counted() {
 #[test]
 fn a_flood_of_tokens_is_refused_and_hides_nothing() {
     let key = pem("RSA PRIVATE KEY", 1600);
-    let flood = "hf_ ".repeat(200_001);
+    let flood = "hf_ ".repeat(tokens::MAX_WORK_BYTES / 320 + 1);
     let sample = one("app/notes.txt", flood.clone() + &key);
     let words = sample.words();
     assert_eq!(sample.findings().len(), 2);
@@ -154,7 +156,7 @@ fn a_flood_of_tokens_is_refused_and_hides_nothing() {
     deny: `app/notes.txt` holds more texts like tokens than are searched, which hides a real one
       fix: leave generated token lists out of the image (`.dockerignore`)
     ");
-    let vocabulary = "task-antelope \"disk-1\" ".repeat(200_001);
+    let vocabulary = "task-antelope \"disk-1\" ".repeat(210_000);
     assert_eq!(one("app/vocabulary.json", vocabulary).words(), "");
 }
 
@@ -193,4 +195,28 @@ fn a_secret_behind_what_is_searched_is_a_warning() {
 
 fn one_of(file: super::super::testing::File) -> Sample {
     Sample::of(&SecretFile).layer("COPY . . # buildkit", &[file])
+}
+
+#[test]
+fn what_a_later_layer_hides_is_found_and_said() {
+    let secret = [file("app/.env", "DB_PASSWORD=hunter2secure\n")];
+    let deleted = Sample::of(&SecretFile)
+        .layer("COPY . .", &secret)
+        .layer("RUN rm .env", &[entry("app/.env", EntryKind::Whiteout)]);
+    let folder = Sample::of(&SecretFile)
+        .layer("COPY . .", &secret)
+        .layer("RUN rm -r app", &[entry("app", EntryKind::Whiteout)]);
+    let overwritten = Sample::of(&SecretFile)
+        .layer("COPY . .", &secret)
+        .layer("COPY empty .env", &[file("app/.env", "DEBUG=1\n")]);
+    for (sample, words) in [
+        (deleted, "(deleted by layer 1 but still in the image)"),
+        (folder, "(deleted by layer 1 but still in the image)"),
+        (overwritten, "(overwritten by layer 1 but still in the image)"),
+    ] {
+        let shown = sample.words();
+        assert_eq!(sample.level(), Some(Level::Deny), "{shown}");
+        assert!(shown.contains(words), "{shown}");
+        assert!(shown.contains("deleting it in a later layer does not remove it"), "{shown}");
+    }
 }

@@ -17,8 +17,7 @@ pub(super) fn flood(entry: &Entry<'_>) -> Fact {
 
 /// The end of a file that is longer than what is searched, when a secret may well stand there.
 pub(super) fn rest(entry: &Entry<'_>, limits: &Limits) -> Option<Fact> {
-    let is_data = ["json", "ipynb", "yaml", "yml"].contains(&entry.extension());
-    (entry.size > limits.text_bytes && !is_data).then(|| {
+    (entry.size > limits.text_bytes).then(|| {
         Fact::new(ID, REST, entry.path, entry.size)
             .with("strength", Strength::Weak.as_str())
             .with("searched", limits.text_bytes.to_string())

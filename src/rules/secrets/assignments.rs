@@ -1,17 +1,12 @@
-//! Pairs of a name and a value: whether the two together are a secret, and how they are found
-//! in the files that hold such pairs (`.env`, INI, TOML, YAML, JSON, properties).
-
-use std::sync::LazyLock;
-
-use aho_corasick::AhoCorasick;
-use regex::Regex;
+//! Whether a name and a value together are a secret, and how sure that is. Keys without a format
+//! of their own (those of Mistral, Cohere, Datadog, Twilio and many more) are found so.
 
 use super::names::{self, NameClass};
-use super::placeholders::{distinct, is_placeholder};
-use super::{Sighting, Strength, text, tokens};
+use super::pairs::{self, Form, Pair};
+use super::placeholders::{distinct, is_placeholder, is_published};
+use super::tokens::{Found, strongest};
+use super::{Sighting, Strength};
 
-/// Most pairs looked at in one line: generated files have everything on one.
-const MAX_PAIRS: usize = 20_000;
 /// Longest value taken for a secret, in bytes; longer ones are certificates or data.
 const MAX_VALUE_BYTES: usize = 4096;
 
@@ -25,26 +20,31 @@ pub fn weigh(name: &str, value: &str) -> Option<Strength> {
         return None;
     }
     let value = value.trim();
-    if value.len() > MAX_VALUE_BYTES
-        || value.eq_ignore_ascii_case(name)
+    if (class == NameClass::Vague && !is_random(value)) || value.len() > MAX_VALUE_BYTES {
+        return None;
+    }
+    if value.eq_ignore_ascii_case(name)
         || is_placeholder(value)
-        || is_ordinary(value)
+        || is_ordinary(value, class)
         || (class != NameClass::Password && is_identifier(value))
+        || is_published(value.as_bytes())
     {
         return None;
     }
     match (class, is_random(value), is_chosen(value)) {
         (NameClass::Key, true, _) | (NameClass::Password, _, true) => Some(Strength::Strong),
-        (NameClass::Vague, false, _) => None,
         _ if value.len() >= 6 => Some(Strength::Weak),
         _ => None,
     }
 }
 
 /// Values that are plainly no secret: numbers, paths, addresses without userinfo, sentences.
-fn is_ordinary(value: &str) -> bool {
+fn is_ordinary(value: &str, class: NameClass) -> bool {
     let dotted = value.contains('.') && value.chars().all(|c| c.is_ascii_lowercase() || c == '.');
-    let number = value.chars().all(|c| c.is_ascii_digit() || ".:,-+_ ".contains(c));
+    // A password may be a number, and not a round one.
+    let numeric = value.chars().all(|c| c.is_ascii_digit());
+    let pin = numeric && class == NameClass::Password && value.len() >= 6 && !value.ends_with("00");
+    let number = !pin && value.chars().all(|c| c.is_ascii_digit() || ".:,-+_ ".contains(c));
     let path = ["/", "./", "../", "~/", "C:\\"].iter().any(|start| value.starts_with(start));
     let address = value.contains("://") || value.starts_with("localhost");
     let fingerprint = (value.len() == 40
@@ -60,7 +60,9 @@ fn is_ordinary(value: &str) -> bool {
 fn is_identifier(value: &str) -> bool {
     let mut words = value.split(['-', '_', '.', '/', ':']);
     let joined = value.contains(['-', '_', '.', '/', ':']);
-    joined && words.all(|word| word.chars().all(|c| c.is_ascii_alphabetic()))
+    let humps = value.bytes().filter(u8::is_ascii_uppercase).count() >= 2;
+    (joined && words.all(|word| word.chars().all(|c| c.is_ascii_alphabetic())))
+        || (humps && is_wordy(value))
 }
 
 /// Random text: long, mixed, without spaces.
@@ -68,67 +70,98 @@ fn is_random(value: &str) -> bool {
     value.len() >= 16
         && !value.contains(char::is_whitespace)
         && distinct(value.as_bytes()) >= 8
-        && value.chars().any(|c| c.is_ascii_digit())
+        && (value.chars().any(|c| c.is_ascii_digit()) || is_scrambled(value))
         && value.chars().any(|c| c.is_ascii_alphabetic())
+        && !is_wordy(value)
+}
+
+/// Letters of both cases without digits, as in 34 letters of a Hugging Face token.
+fn is_scrambled(value: &str) -> bool {
+    let upper = value.chars().any(|c| c.is_ascii_uppercase());
+    let lower = value.chars().any(|c| c.is_ascii_lowercase());
+    value.len() >= 24 && upper && lower && distinct(value.as_bytes()) >= 14
 }
 
 /// A password people would choose: eight characters, letters and more than dashes.
 fn is_chosen(value: &str) -> bool {
     value.len() >= 8
+        && value.is_ascii()
         && !value.contains(char::is_whitespace)
         && value.chars().any(char::is_alphabetic)
         && value.chars().any(|c| !c.is_alphabetic() && c != '-' && c != '_')
 }
 
-/// `name = value` with the usual decorations, one pair a line.
-#[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
-static PAIR: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?m)^[\s\-{,]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+)?["']?([A-Za-z][\w.\-]{0,99})["']?[ \t]*[:=][ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#;,'"][^\n#]*))"#)
-        .expect("PAIR compiles")
-});
+/// `V1SecretVolumeSource`, `expiredTokenError2`: words put together are the name of a thing.
+fn is_wordy(value: &str) -> bool {
+    let mut run = 0_usize;
+    let mut covered = 0_usize;
+    for byte in value.bytes().chain([b' ']) {
+        if byte.is_ascii_lowercase() {
+            run = run.saturating_add(1);
+            continue;
+        }
+        if run >= 4 {
+            covered = covered.saturating_add(run);
+        }
+        run = 0;
+    }
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    digits <= 2 && covered.saturating_mul(4) >= value.len().saturating_mul(3).saturating_sub(4)
+}
 
-/// Literals in source code: the value is quoted, the name may be an argument or a key.
-#[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
-static LITERAL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"([A-Za-z][\w\-]{0,99})["']?\s{0,4}(?::|=|=>|:=)\s{0,4}["']([^"'\s]{8,200})["']"#)
-        .expect("LITERAL compiles")
-});
+/// What kind of text pairs are looked for in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// A file that is made to hold credentials: whatever its pairs say.
+    Credentials,
+    /// Configuration: values that are surely secret.
+    Configuration,
+    /// Source code: the same, of quoted values only; everything else is code.
+    Code,
+    /// Code between lines for a shell.
+    Notebook,
+}
 
-/// Words of which every name that [`names::class`] knows has one.
-#[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
-static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .build(["pass", "pwd", "pword", "token", "secret", "key", "credential", "auth", "_pat"])
-        .expect("WORDS compile")
-});
+/// `export API_TOKEN=value`.
+fn is_shell(pair: &Pair<'_>) -> bool {
+    pair.is_tight && !pair.name.bytes().any(|byte| byte.is_ascii_lowercase())
+}
 
-/// Secrets among the pairs of a configuration file.
+/// Secrets among the pairs of a text, at most `most` of each strength.
+pub fn search(text: &str, most: usize, style: Style) -> Found {
+    let found = pairs::find(text);
+    let sightings = found.pairs.iter().filter_map(|pair| sighting(pair, style));
+    let sightings = strongest(sightings, most);
+    Found { sightings, is_flooded: found.is_flooded, work_bytes: 0 }
+}
+
+/// The secrets of a file that is made to hold some.
 pub fn find(text: &str, most: usize) -> Vec<Sighting> {
-    let found = text::lines_with(text, &WORDS).flat_map(|(start, line)| pairs(&PAIR, start, line));
-    tokens::strongest(found, most)
+    search(text, most, Style::Credentials).sightings
 }
 
-/// Secrets among the quoted literals of source code and of JSON on one line.
-pub fn find_literals(text: &str, most: usize) -> Vec<Sighting> {
-    text::lines_with(text, &WORDS)
-        .flat_map(|(start, line)| pairs(&LITERAL, start, line))
-        .filter(|sighting| sighting.strength == Strength::Strong)
-        .filter(|sighting| sighting.name.as_deref().is_some_and(names::ends_with_secret))
-        .take(most)
-        .collect()
-}
-
-/// The secrets of one line that begins at `start`.
-fn pairs(expression: &'static Regex, start: usize, line: &str) -> impl Iterator<Item = Sighting> {
-    expression.captures_iter(line).take(MAX_PAIRS).filter_map(move |pair| {
-        let name = pair.get(1)?;
-        let value = pair.iter().skip(2).flatten().next()?;
-        let trimmed = value.as_str().trim_end().trim_end_matches(',');
-        let strength = weigh(name.as_str(), trimmed)?;
-        let at = start.checked_add(value.start())?;
-        Some(Sighting::named(name.as_str(), at, trimmed.as_bytes(), strength))
-    })
+fn sighting(pair: &Pair<'_>, style: Style) -> Option<Sighting> {
+    // `client.credentials: Credentials` is code, or about code.
+    if pair.name.starts_with('.') {
+        return None;
+    }
+    let mut strength = weigh(pair.name, pair.value)?;
+    let is_certain = strength == Strength::Strong && names::ends_with_secret(pair.name);
+    let counts = match (style, pair.form) {
+        (Style::Credentials, Form::Comment) => {
+            strength = Strength::Weak;
+            is_certain
+        }
+        (Style::Credentials, Form::Line) => true,
+        (_, Form::Comment) => false,
+        (Style::Configuration, Form::Line) | (_, Form::Literal) => is_certain,
+        (Style::Code, Form::Line) => is_certain && pair.is_quoted,
+        (Style::Notebook, Form::Line) => is_certain && (pair.is_quoted || is_shell(pair)),
+    };
+    let value = pair.value.trim();
+    let start =
+        pair.start.saturating_add(pair.value.len().saturating_sub(pair.value.trim_start().len()));
+    counts.then(|| Sighting::named(pair.name, start, value.as_bytes(), strength))
 }
 
 #[cfg(test)]
@@ -166,6 +199,11 @@ mod tests {
             ("API_TOKEN", "my-app-token", None),
             ("API_TIMEOUT_SECRET", "3600", None),
             ("PIP_NO_CREDENTIALS", "0", None),
+            ("DB_PASSWORD", "84629173", weak),
+            ("DB_PASSWORD", "86400000", None),
+            ("secret", "V1SecretVolumeSource", None),
+            ("HF_TOKEN", "qTvLmZrXwKdPbGhYnJsUcFaEe", strong),
+            ("API_KEY", "greatestShowtest4Zr1Xw8Kd2Pb", strong),
         ];
         for (name, value, expected) in table {
             assert_eq!(weigh(name, value), expected, "{name}={value}");
@@ -193,9 +231,26 @@ mod tests {
 
     #[test]
     fn reads_literals_of_source_code() {
-        let found = find_literals("connect(user='ml', password='hunter2secure')", 10);
-        assert_eq!(found.len(), 1);
+        let find = |text| search(text, 10, Style::Code).sightings.len();
+        assert_eq!(find("connect(user='ml', password='hunter2secure')"), 1);
         let harmless = "password=os.environ['DB_PASSWORD'], token='<your token>', key='created'";
-        assert!(find_literals(harmless, 10).is_empty());
+        assert_eq!(find(harmless), 0);
+        assert_eq!(find("password = args.password2"), 0);
+        assert_eq!(find("api_key: str = 'qT9vLm4Zr1Xw8Kd2Pb'"), 1);
+    }
+
+    #[test]
+    fn styles_differ_in_what_counts() {
+        let count = |text: &str| {
+            [Style::Credentials, Style::Configuration, Style::Code]
+                .map(|style| search(text, 10, style).sightings.len())
+        };
+        assert_eq!(count("DB_PASSWORD=hunter2secure"), [1, 1, 0]);
+        assert_eq!(count("DB_PASSWORD=wintermute"), [1, 0, 0]);
+        assert_eq!(count("# DB_PASSWORD=hunter2secure"), [1, 0, 0]);
+        assert_eq!(count("f(x, password='hunter2secure')"), [1, 1, 1]);
+        assert_eq!(count("token_requests: 'hunter2secure98765'"), [1, 0, 0]);
+        let commented = find("# DB_PASSWORD=hunter2secure", 1);
+        assert_eq!(commented[0].strength, Strength::Weak);
     }
 }

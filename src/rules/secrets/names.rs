@@ -16,8 +16,21 @@ pub enum NameClass {
     Password,
 }
 
-const PASSWORDS: &[&str] =
-    &["password", "passwd", "passphrase", "pword", "pass", "pwd", "pgpassword", "sshpass"];
+const PASSWORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pword",
+    "pass",
+    "pwd",
+    "pw",
+    "pgpassword",
+    "sshpass",
+    "requirepass",
+    "masterauth",
+    "psk",
+];
 const KEYS: &[&str] = &[
     "secret",
     "apikey",
@@ -30,8 +43,20 @@ const KEYS: &[&str] = &[
     "accesstoken",
     "apitoken",
     "clientsecret",
+    "authkey",
+    "accountkey",
+    "sharedkey",
+    "masterkey",
+    "signingkey",
+    "encryptionkey",
+    "storagekey",
+    "subscriptionkey",
+    "licensekey",
+    "apppassword",
+    "cred",
+    "creds",
 ];
-const VAGUE: &[&str] = &["key", "auth"];
+const VAGUE: &[&str] = &["key", "auth", "jwt", "bearer"];
 /// Words in front of `key` that make it a secret one.
 const KEY_QUALIFIERS: &[&str] = &[
     "api",
@@ -48,6 +73,53 @@ const KEY_QUALIFIERS: &[&str] = &[
     "shared",
     "admin",
     "write",
+    "app",
+    "application",
+    "auth",
+    "client",
+    "consumer",
+    "deploy",
+    "subscription",
+    "storage",
+    "root",
+    "hmac",
+    "jwt",
+    "host",
+    // Providers of models and data, whose keys often have no format.
+    "openai",
+    "anthropic",
+    "mistral",
+    "cohere",
+    "together",
+    "deepseek",
+    "groq",
+    "gemini",
+    "huggingface",
+    "hf",
+    "replicate",
+    "wandb",
+    "comet",
+    "neptune",
+    "clearml",
+    "roboflow",
+    "kaggle",
+    "databricks",
+    "snowflake",
+    "pinecone",
+    "qdrant",
+    "weaviate",
+    "deepgram",
+    "assemblyai",
+    "elevenlabs",
+    "runpod",
+    "vast",
+    "lambda",
+    "datadog",
+    "dd",
+    "stripe",
+    "sendgrid",
+    "twilio",
+    "mailgun",
 ];
 /// Words in front of `pat` that make it a personal access token and no pattern.
 const FORGES: &[&str] = &["gh", "github", "gitlab", "gitea", "git", "azure", "ado", "devops"];
@@ -114,6 +186,18 @@ const ABOUT: &[&str] = &[
     "class",
     "scope",
     "realm",
+    "env",
+    "var",
+    "envvar",
+    "pattern",
+    "regex",
+    "placeholder",
+    "label",
+    "title",
+    "message",
+    "description",
+    "hint",
+    "error",
 ];
 /// Words that make it a switch or a rule about secrets.
 const SWITCHES: &[&str] = &[
@@ -148,7 +232,7 @@ const OF_TOKENS: &[&str] = &[
     "audio",
 ];
 /// Names that are always something else.
-const NEVER: &[&str] = &["pwd", "oldpwd"];
+const NEVER: &[&str] = &["PWD", "OLDPWD"];
 
 /// Words of a name in lower case, split at punctuation and at camel-case humps.
 fn words(name: &str) -> Vec<String> {
@@ -185,7 +269,7 @@ pub fn class(name: &str) -> NameClass {
     let swallowed = |endings: &[&str]| {
         words.last().is_some_and(|word| endings.iter().any(|ending| word.ends_with(ending)))
     };
-    if NEVER.contains(&words.concat().as_str()) || has(SWITCHES) || ends(ABOUT) {
+    if NEVER.contains(&name) || has(SWITCHES) || ends(ABOUT) {
         NameClass::Plain
     } else if has(PASSWORDS) || swallowed(&["password", "passwd", "passphrase"]) {
         NameClass::Password
@@ -251,6 +335,7 @@ mod tests {
             ("MYSQL_ALLOW_EMPTY_PASSWORD", NameClass::Plain),
             ("HF_TOKEN_PATH", NameClass::Plain),
             ("PWD", NameClass::Plain),
+            ("Pwd", NameClass::Password),
             ("pad_token", NameClass::Plain),
             ("SECRET_NAME", NameClass::Plain),
             ("PUBLIC_KEY", NameClass::Plain),

@@ -1,6 +1,12 @@
 //! Values that stand where a secret belongs and are none: documentation's examples, references
 //! to variables, words. A miss here is a false denial, so the lists err on the harmless side.
 
+mod published;
+
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 /// Fragments that people write into examples. Compared in lower case.
 const WORDS: &[&str] = &[
     "example",
@@ -105,7 +111,29 @@ pub fn is_placeholder(value: &str) -> bool {
         return true;
     }
     let lower = value.to_ascii_lowercase();
-    WHOLE.contains(&lower.as_str()) || WORDS.iter().any(|word| lower.contains(word))
+    // In long random text short words come up by chance.
+    let words = if is_long_random(value) { &*LONG } else { &*ALL };
+    WHOLE.contains(&lower.as_str()) || words.is_match(value)
+}
+
+/// One pass for all words: values may be long, and there may be many.
+static ALL: LazyLock<AhoCorasick> = LazyLock::new(|| automaton(0));
+static LONG: LazyLock<AhoCorasick> = LazyLock::new(|| automaton(5));
+
+#[expect(clippy::expect_used, reason = "constant words, compiled by the tests")]
+fn automaton(shortest: usize) -> AhoCorasick {
+    let words = WORDS.iter().filter(|word| word.len() >= shortest);
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("WORDS compile")
+}
+
+/// Whether a value is random enough to hold a short word by chance.
+fn is_long_random(value: &str) -> bool {
+    let has = |kind: fn(&char) -> bool| value.chars().filter(kind).count() >= 3;
+    value.len() >= 20
+        && has(char::is_ascii_uppercase)
+        && has(char::is_ascii_lowercase)
+        && has(char::is_ascii_digit)
+        && !value.contains(['-', '_', ' ', '.'])
 }
 
 /// Whether a token (random by construction) is an example. Short words are not looked for: in
@@ -113,24 +141,51 @@ pub fn is_placeholder(value: &str) -> bool {
 pub fn is_example_token(token: &str) -> bool {
     let lower = token.to_ascii_lowercase();
     is_monotonous(token.as_bytes())
-        || WORDS.iter().any(|word| word.len() >= 5 && lower.contains(word))
+        || LONG.is_match(token)
         || ["xxxx", "0000000", "1111111", "aaaaaaa"].iter().any(|run| lower.contains(run))
 }
 
 /// Whether the value names a value elsewhere: shell, template and configuration references.
 fn is_reference(value: &str) -> bool {
-    let shell = value.starts_with('$') || value.contains("${") || value.contains("$(");
+    let shell = value.starts_with('$') || ["${", "$(", "#{"].iter().any(|it| value.contains(it));
     let template = value.contains("{{") || value.contains("<%") || value.starts_with("%(");
     let bracket = (value.starts_with('<') && value.ends_with('>'))
         || (value.starts_with('[') && value.ends_with(']'))
         || (value.starts_with('%') && value.ends_with('%') && value.len() > 2)
         || (value.starts_with("__") && value.ends_with("__"))
         || (value.starts_with('{') && value.ends_with('}'));
-    let pointer = ["arn:", "vault:", "op://", "secret://", "projects/", "file:", "env:", "ref+"]
-        .iter()
-        .any(|start| value.starts_with(start));
+    let pointer = POINTERS.iter().any(|start| value.starts_with(start));
     shell || template || bracket || pointer
 }
+
+/// Starts of values that name a place, or are encrypted.
+const POINTERS: &[&str] = &[
+    "arn:",
+    "vault:",
+    "op://",
+    "secret://",
+    "secretsmanager:",
+    "ssm:",
+    "projects/",
+    "file:",
+    "env:",
+    "env.",
+    "ref+",
+    "awssm:",
+    "gcpsm:",
+    "azurekv:",
+    "ENC[",
+    "ENC(",
+    "{cipher}",
+    "!vault",
+    "$ANSIBLE_VAULT",
+    "kms:",
+    "secretRef:",
+    "secretref:",
+    "@Microsoft.KeyVault",
+    "process.env.",
+    "os.environ",
+];
 
 /// Whether few different characters make up the value: `xxxxxxxx`, `00000000`, `abababab`.
 fn is_monotonous(value: &[u8]) -> bool {
@@ -149,20 +204,7 @@ pub fn distinct(value: &[u8]) -> usize {
     seen.iter().filter(|seen| **seen).count()
 }
 
-/// SHA-256 of values that are published on purpose and shipped in ordinary packages. Hashes,
-/// because other scanners would find the values here.
-const PUBLISHED: &[&str] = &[
-    // transformers `testing_utils.py`, the user `hub-ci`; in every release up to 4.x.
-    "5de261506c0ff857b7c1af7059f842fb0a36d1ca2e4895da542c5eb726f2c802",
-    // Account key of the Azure storage emulator, in the documentation of adlfs and fsspec.
-    "0011cc25eb4320717494d2703e8cba85743e71b500283c21c8b88147992f9059",
-];
-
-/// Whether the value is one that its owner publishes.
-pub fn is_published(value: &[u8]) -> bool {
-    let digest = crate::model::Digest::of(value);
-    PUBLISHED.contains(&digest.hex())
-}
+pub use published::is_published;
 
 #[cfg(test)]
 mod tests {

@@ -1,28 +1,33 @@
 //! Private keys in PEM and `PuTTY` form. A header alone is source code that writes keys; a key
 //! has a body. Encrypted keys are reported as weak: the passphrase often lies next to them, but
-//! the file alone opens nothing.
+//! the file alone opens nothing. So are blocks without an end, and those whose own length says
+//! that something is missing: documentation shortens its examples.
 
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::placeholders::distinct;
-use super::{Sighting, Strength};
+use super::placeholders::{distinct, is_published};
+use super::{Sighting, Strength, encoded};
 
-/// Literal ends of the header lines.
-const MARKERS: &[&str] = &["PRIVATE KEY-----", "PRIVATE KEY BLOCK-----", "Private-Lines: "];
+/// Literal ends of the header lines. Four dashes are the form of ssh.com.
+pub(super) const MARKERS: &[&str] =
+    &["PRIVATE KEY-----", "PRIVATE KEY BLOCK-----", "PRIVATE KEY ----", "Private-Lines: "];
 
 /// Kind and title of a private key.
 pub const KIND: (&str, &str) = ("private-key", "a private key");
 /// Kind and title of one under a passphrase.
 pub const ENCRYPTED: (&str, &str) = ("encrypted-private-key", "a passphrase-protected private key");
+/// Kind and title of one of which a part is missing.
+pub const PARTIAL: (&str, &str) = ("partial-private-key", "part of a private key");
 
-const BEGIN: &[u8] = b"-----BEGIN ";
-const END: &[u8] = b"-----END ";
+/// Starts of header and end lines; ssh.com puts a blank behind four dashes.
+const BEGIN: [&[u8]; 2] = [b"-----BEGIN ", b"---- BEGIN "];
+const END: [&[u8]; 2] = [b"-----END ", b"---- END "];
 /// Longest header in front of a marker, with the label.
 const HEADER_BYTES: usize = 64;
-/// Longest body looked at; an RSA key of 16384 bits has 13 kB.
-const BODY_BYTES: usize = 20 * 1024;
+/// Longest body looked at; an RSA key of 16384 bits has 13 kB, one of PGP more.
+const BODY_BYTES: usize = 64 * 1024;
 /// Fewest base64 characters of a body: an Ed25519 key in PKCS #8 has 64.
 const MIN_BODY: usize = 64;
 /// Shorter runs of base64 characters are words of a program, not lines of a key.
@@ -34,8 +39,8 @@ const MIN_DISTINCT: usize = 20;
 static SEARCH: LazyLock<AhoCorasick> =
     LazyLock::new(|| AhoCorasick::new(MARKERS).expect("MARKERS compile"));
 
-/// The private keys in a text, in order. No look goes beyond the next header or the last marker,
-/// so that a text full of them costs one pass.
+/// The private keys in a text, in order. The one pass over whole files is that of
+/// [`super::tokens`], which calls [`at`]; this is for small texts.
 pub fn find(text: &[u8]) -> impl Iterator<Item = Sighting> {
     let mut last = 0;
     SEARCH.find_iter(text).filter_map(move |hit| {
@@ -45,21 +50,34 @@ pub fn find(text: &[u8]) -> impl Iterator<Item = Sighting> {
 }
 
 /// The private key whose header's marker stands at `marker`; the marker before ends at `floor`.
-fn at(text: &[u8], marker: usize, floor: usize) -> Option<Sighting> {
+/// No look goes beyond the next header or the last marker, so that a text full of them costs one
+/// pass.
+pub(super) fn at(text: &[u8], marker: usize, floor: usize) -> Option<Sighting> {
     let behind = text.get(marker..)?;
     if behind.starts_with(b"Private-Lines") {
         return putty(text, marker, floor);
     }
     let before = text.get(marker.saturating_sub(HEADER_BYTES)..marker)?;
-    let begin = rfind(before, BEGIN)?;
+    let begin = BEGIN.iter().filter_map(|start| rfind(before, start)).max()?;
     let label = before.get(begin..)?;
     let window = behind.get(..BODY_BYTES).unwrap_or(behind);
-    let from = position(window, b"KEY")?.saturating_add(8);
+    // Behind the dashes that close the header.
+    let from = position(window, b"----")?.saturating_add(4);
     let rest = window.get(from..)?;
-    let end = rest.windows(END.len()).position(|ahead| ahead == END || BEGIN.starts_with(ahead))?;
-    let body = rest.get(..end).filter(|_| rest.get(end..).is_some_and(|at| at.starts_with(END)))?;
+    let rest = rest.strip_prefix(b"-").unwrap_or(rest);
     let start = marker.checked_sub(before.len().checked_sub(begin)?)?;
-    sighting(body, start, is_encrypted(label, body))
+    let next = rest.windows(BEGIN[0].len()).position(is_line).unwrap_or(rest.len());
+    let (body, behind) = rest.split_at_checked(next)?;
+    if END.iter().any(|end| behind.starts_with(end)) {
+        sighting(body, start, is_encrypted(label, body))
+    } else {
+        partial(body, start)
+    }
+}
+
+/// Whether a header or an end begins here.
+fn is_line(ahead: &[u8]) -> bool {
+    BEGIN.iter().chain(&END).any(|line| ahead.starts_with(line))
 }
 
 /// `PuTTY`'s `.ppk`: the header lines say whether a passphrase protects the lines behind.
@@ -68,32 +86,86 @@ fn putty(text: &[u8], marker: usize, floor: usize) -> Option<Sighting> {
     position(before, b"PuTTY-User-Key-File-")?;
     let behind = text.get(marker..)?;
     let body = behind.get(..2048).unwrap_or(behind);
+    let body = body.get(..position(body, b"Private-MAC").unwrap_or(body.len()))?;
     sighting(body, marker, position(before, b"Encryption: none").is_none())
 }
 
 fn sighting(body: &[u8], start: usize, encrypted: bool) -> Option<Sighting> {
-    if !has_key(body) {
+    let key = letters(body);
+    if !is_key(&key) || is_published(&key) {
         return None;
     }
-    let (kind, strength) =
-        if encrypted { (ENCRYPTED, Strength::Weak) } else { (KIND, Strength::Strong) };
-    let mut sighting = Sighting::new(kind, start, body.trim_ascii(), strength);
+    let (kind, strength) = if encrypted {
+        (ENCRYPTED, Strength::Weak)
+    } else if is_short(&key) {
+        (PARTIAL, Strength::Weak)
+    } else {
+        (KIND, Strength::Strong)
+    };
+    let mut sighting = Sighting::new(kind, start, &key, strength);
     sighting.span = start..start.saturating_add(body.len());
     Some(sighting)
 }
 
-/// Whether enough of the body is base64. Lines may be separated by `\n` written out, as in JSON
-/// and in string literals.
-fn has_key(body: &[u8]) -> bool {
-    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    let runs = body.split(|byte| !is_base64(byte)).filter(|run| run.len() >= MIN_RUN);
-    let (length, letters) = runs.fold((0, Vec::new()), |(length, mut letters), run| {
-        if letters.len() < 512 {
-            letters.extend_from_slice(run);
+/// A header with a body and no end: the file was cut, or shows only a part.
+fn partial(rest: &[u8], start: usize) -> Option<Sighting> {
+    let is_part = |byte: &u8| is_base64(*byte) || byte.is_ascii_whitespace() || *byte == b'\\';
+    let length = rest.iter().take_while(|byte| is_part(byte)).count();
+    let body = rest.get(..length)?;
+    let mut sighting = sighting(body, start, false)?;
+    (sighting.kind, sighting.title) = PARTIAL;
+    sighting.strength = Strength::Weak;
+    Some(sighting)
+}
+
+/// The body without what stands between its lines, which may be line breaks, blanks, `\n` written
+/// out as in JSON, or quotes and plus signs as in source code. One key has one fingerprint.
+fn letters(body: &[u8]) -> Vec<u8> {
+    let mut letters = Vec::with_capacity(body.len());
+    let mut run: Vec<u8> = Vec::new();
+    let mut bytes = body.iter().peekable();
+    let mut end_run = |run: &mut Vec<u8>| {
+        if run.len() >= MIN_RUN || run.ends_with(b"=") {
+            letters.append(run);
         }
-        (length + run.len(), letters)
-    });
-    length >= MIN_BODY && distinct(&letters) >= MIN_DISTINCT
+        run.clear();
+    };
+    while let Some(byte) = bytes.next() {
+        if is_base64(*byte) {
+            run.push(*byte);
+            continue;
+        }
+        end_run(&mut run);
+        if *byte == b'\\' && bytes.peek().is_some_and(|next| matches!(next, b'n' | b'r' | b't')) {
+            bytes.next();
+        }
+    }
+    end_run(&mut run);
+    letters
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
+}
+
+/// Whether enough of the body is base64.
+fn is_key(letters: &[u8]) -> bool {
+    let head = letters.get(..512).unwrap_or(letters);
+    letters.len() >= MIN_BODY && distinct(head) >= MIN_DISTINCT
+}
+
+/// Whether the key says itself that it is longer: ASN.1 begins with its length. The last line,
+/// which may be too short to be told from a word, does not count.
+fn is_short(letters: &[u8]) -> bool {
+    let head = letters.get(..8).and_then(encoded::base64).unwrap_or_default();
+    let length = match head.as_slice() {
+        [0x30, 0x82, high, low, ..] => usize::from(*high) * 256 + usize::from(*low) + 4,
+        [0x30, 0x81, low, ..] => usize::from(*low) + 3,
+        [0x30, low, 0x02 | 0x30, ..] if *low < 0x80 => usize::from(*low) + 2,
+        _ => return false,
+    };
+    let there = (letters.len() + MIN_RUN).saturating_mul(3) / 4;
+    there < length
 }
 
 fn is_encrypted(label: &[u8], body: &[u8]) -> bool {
@@ -114,85 +186,4 @@ fn rfind(text: &[u8], wanted: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::rules::secrets::tokens::tests::{BASE62, noise};
-
-    /// A PEM block with a body of that many characters. The header is put together here, so
-    /// that this file holds none.
-    pub(crate) fn pem(label: &str, length: usize) -> String {
-        let body: Vec<char> = noise(length, BASE62).chars().collect();
-        let lines: Vec<String> = body.chunks(64).map(|line| line.iter().collect()).collect();
-        let dashes = "-----";
-        format!(
-            "{dashes}BEGIN {label}{dashes}\n{}\n{dashes}END {label}{dashes}\n",
-            lines.join("\n")
-        )
-    }
-
-    fn kinds(text: &str) -> Vec<(&'static str, Strength)> {
-        crate::rules::secrets::tokens::find(text.as_bytes(), 10)
-            .iter()
-            .map(|found| (found.kind, found.strength))
-            .collect()
-    }
-
-    #[test]
-    fn finds_keys_with_a_body() {
-        let strong = [("private-key", Strength::Strong)];
-        for label in
-            ["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"]
-        {
-            assert_eq!(kinds(&pem(label, 1600)), strong, "{label}");
-        }
-        assert_eq!(kinds(&pem("PRIVATE KEY", 64)), strong);
-        assert_eq!(kinds(&pem("PRIVATE KEY", 63)), []);
-        let json =
-            format!("{{\"private_key\": \"{}\"}}", pem("PRIVATE KEY", 1600).replace('\n', "\\n"));
-        assert_eq!(kinds(&json), strong);
-        let text = pem("EC PRIVATE KEY", 164);
-        let before = format!("x\n{text}");
-        assert_eq!(crate::rules::secrets::tokens::find(before.as_bytes(), 1)[0].span.start, 2);
-    }
-
-    #[test]
-    fn knows_passphrases() {
-        let weak = [("encrypted-private-key", Strength::Weak)];
-        assert_eq!(kinds(&pem("ENCRYPTED PRIVATE KEY", 1600)), weak);
-        let old = pem("RSA PRIVATE KEY", 1600).replacen(
-            "KEY-----\n",
-            "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n",
-            1,
-        );
-        assert_eq!(kinds(&old), weak);
-        let body = format!("b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHI{}", noise(200, BASE62));
-        assert_eq!(kinds(&pem("OPENSSH PRIVATE KEY", 10).replace(&noise(10, BASE62), &body)), weak);
-    }
-
-    #[test]
-    fn leaves_headers_and_certificates_alone() {
-        let header = pem("OPENSSH PRIVATE KEY", 0);
-        let certificate = pem("CERTIFICATE", 1600);
-        let source = "_SK_START = b\"-----BEGIN OPENSSH PRIVATE KEY-----\"\n\
-            _SK_END = b\"-----END OPENSSH PRIVATE KEY-----\"\n\
-            _PEM_RC = re.compile(_SK_START + b\"(.*?)\" + _SK_END, re.DOTALL)\n";
-        for text in [header.as_str(), &certificate, source] {
-            assert_eq!(kinds(text), [], "{text}");
-        }
-        assert_eq!(kinds(&pem("PRIVATE KEY", 200).replace(|c: char| c.is_ascii_digit(), ".")), []);
-        let dots = format!("{}{}", "-----BEGIN PRIVATE KEY-----\n", "x".repeat(200));
-        assert_eq!(kinds(&format!("{dots}\n-----END PRIVATE KEY-----")), []);
-    }
-
-    #[test]
-    fn finds_putty_keys() {
-        let ppk = |cipher: &str| {
-            format!(
-                "PuTTY-User-Key-File-3: ssh-rsa\nEncryption: {cipher}\nPrivate-Lines: 14\n{}",
-                noise(64, BASE62) + "\n" + &noise(64, BASE62)
-            )
-        };
-        assert_eq!(kinds(&ppk("none")), [("private-key", Strength::Strong)]);
-        assert_eq!(kinds(&ppk("aes256-cbc")), [("encrypted-private-key", Strength::Weak)]);
-    }
-}
+pub(crate) mod tests;

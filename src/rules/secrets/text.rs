@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use aho_corasick::AhoCorasick;
-
 /// Extensions that are searched even when a NUL byte stands in the head: one byte must not hide
 /// a whole script.
 const TEXT_EXTENSIONS: &[&str] = &[
@@ -37,25 +35,49 @@ const TEXT_EXTENSIONS: &[&str] = &[
     "key",
 ];
 
-/// Whether content with this head and extension is worth searching.
+/// Whether content with this head and extension is worth searching. A few NUL bytes do not make
+/// it something else: an environment that a program wrote down has one behind every variable.
 pub fn is_searchable(extension: &str, head: &[u8]) -> bool {
     TEXT_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
-        || is_utf16(head)
+        || utf16(head).is_some()
         || !head.contains(&0)
+        || is_mostly_text(head)
 }
 
-fn is_utf16(head: &[u8]) -> bool {
-    head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff])
+/// At least nine of ten bytes are letters, signs or blanks.
+fn is_mostly_text(head: &[u8]) -> bool {
+    let is_text = |byte: &&u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    head.iter().filter(is_text).count().saturating_mul(10) >= head.len().saturating_mul(9)
+}
+
+/// Whether the content is UTF-16, and whether the high byte comes first. Without the mark at the
+/// beginning, every other byte of Latin text is zero.
+fn utf16(head: &[u8]) -> Option<bool> {
+    match head {
+        [0xff, 0xfe, ..] => return Some(false),
+        [0xfe, 0xff, ..] => return Some(true),
+        _ => {}
+    }
+    let pairs = head.get(..head.len().min(64))?.chunks_exact(2);
+    let is = |first: bool| {
+        pairs.len() >= 8
+            && pairs.clone().all(|pair| {
+                let (zero, letter) = if first { (0, 1) } else { (1, 0) };
+                pair.get(zero) == Some(&0)
+                    && pair.get(letter).is_some_and(u8::is_ascii)
+                    && pair.get(letter) != Some(&0)
+            })
+    };
+    if is(false) { Some(false) } else { is(true).then_some(true) }
 }
 
 /// Content with one byte per ASCII character: UTF-16 (Windows editors, PowerShell's `>`) is
 /// rewritten, everything else is left alone.
 pub fn narrow(content: &[u8]) -> Cow<'_, [u8]> {
-    let big = content.starts_with(&[0xfe, 0xff]);
-    if !is_utf16(content) {
-        return Cow::Borrowed(content);
-    }
-    let units = content.get(2..).unwrap_or_default().chunks_exact(2).map(|pair| match pair {
+    let Some(big) = utf16(content) else { return Cow::Borrowed(content) };
+    let has_mark = matches!(content, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+    let content = content.get(if has_mark { 2 } else { 0 }..).unwrap_or_default();
+    let units = content.chunks_exact(2).map(|pair| match pair {
         [first, second] if big => u16::from_be_bytes([*first, *second]),
         [first, second] => u16::from_le_bytes([*first, *second]),
         _ => 0,
@@ -63,6 +85,19 @@ pub fn narrow(content: &[u8]) -> Cow<'_, [u8]> {
     let text: String =
         char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     Cow::Owned(text.into_bytes())
+}
+
+/// Content as text in which every byte keeps its place: what is no UTF-8 becomes `?`.
+pub fn readable(content: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(content) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(content.len());
+    for chunk in content.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    Cow::Owned(text)
 }
 
 /// Line numbers, from 1, for offsets that only grow.
@@ -88,25 +123,6 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The lines in which `keywords` hit, each once, with its offset. For expressions that are too
-/// slow to run over everything.
-pub fn lines_with<'a>(
-    text: &'a str,
-    keywords: &'a AhoCorasick,
-) -> impl Iterator<Item = (usize, &'a str)> {
-    let mut done = 0_usize;
-    keywords.find_iter(text).filter_map(move |hit| {
-        if hit.start() < done {
-            return None;
-        }
-        let start = text.get(..hit.start())?.rfind('\n').map_or(0, |at| at.saturating_add(1));
-        let rest = text.get(start..)?;
-        let line = rest.get(..rest.find('\n').unwrap_or(rest.len()))?;
-        done = start.saturating_add(line.len());
-        Some((start, line))
-    })
-}
-
 /// The text up to `most` bytes, cut at a character boundary.
 pub fn cut(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or(text)
@@ -123,6 +139,8 @@ mod tests {
         assert!(is_searchable("txt", b"\xff\xfeT\0"));
         assert!(is_searchable("", b"\xff\xfeT\0"));
         assert!(!is_searchable("so", b"\x7fELF\0\0"));
+        assert!(is_searchable("", b"HOME=/root\0HF_TOKEN=x\0"));
+        assert!(is_searchable("", b"T\0O\0K\0E\0N\0=\0x\0y\0"));
     }
 
     #[test]
@@ -131,19 +149,25 @@ mod tests {
         assert_eq!(narrow(b"\xff\xfeh\0i\0").as_ref(), b"hi");
         assert_eq!(narrow(b"\xfe\xff\0h\0i").as_ref(), b"hi");
         assert_eq!(narrow(b"\xff\xfeh").as_ref(), b"");
+        assert_eq!(narrow(b"T\0O\0K\0E\0N\0=\0x\0y\0").as_ref(), b"TOKEN=xy");
+        assert_eq!(narrow(b"\0T\0O\0K\0E\0N\0=\0x\0y").as_ref(), b"TOKEN=xy");
+        assert_eq!(narrow(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0").len(), 16);
+    }
+
+    #[test]
+    fn readable_text_keeps_places() {
+        for (content, expected) in
+            [(&b"a\xc3\xa4b"[..], "a\u{e4}b"), (b"a\xffb", "a?b"), (b"a\xc3", "a?"), (b"", "")]
+        {
+            assert_eq!(readable(content), expected);
+            assert_eq!(readable(content).len(), content.len());
+        }
     }
 
     #[test]
     fn counts_lines() {
         let mut lines = Lines::of(b"a\nb\nc");
         assert_eq!([lines.at(0), lines.at(2), lines.at(4), lines.at(1)], [1, 2, 3, 3]);
-    }
-
-    #[test]
-    fn picks_lines() {
-        let keywords = AhoCorasick::new(["key"]).unwrap();
-        let lines: Vec<_> = lines_with("a\nkey key\nb\nmonkey", &keywords).collect();
-        assert_eq!(lines, [(2, "key key"), (12, "monkey")]);
     }
 
     #[test]

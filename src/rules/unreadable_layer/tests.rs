@@ -96,7 +96,10 @@ fn every_defect_has_its_word_its_message_and_its_level() {
     deny layer 0 has an entry whose headers contradict each other: `a/b`: detail
     deny layer 0 has a path that leaves the root: `a/b`: detail
     deny layer 0 has a sparse entry, which readers expand differently: `a/b`: detail
-    warn layer 0 holds the same path twice: `a/b`: detail
+    deny layer 0 has an entry that runtimes refuse or take differently: `a/b`: detail
+    deny layer 0 has an index for lazy loading that is not that of its files: `a/b`: detail
+    deny layer 0 carries data that belongs to no file: `a/b`: detail
+    deny layer 0 holds a file system whose files a tar reader does not see: `a/b`: detail
     deny layer 0 grows like a decompression bomb: `a/b`: detail
     deny layer 0 unpacks to more bytes than are read: `a/b`: detail
     deny layer 0 has more entries than are read: `a/b`: detail
@@ -105,6 +108,57 @@ fn every_defect_has_its_word_its_message_and_its_level() {
     deny layer 0 is not the content that the manifest names: `a/b`: detail
     deny layer 0 is not as long as the manifest says: `a/b`: detail
     ");
+}
+
+#[test]
+fn an_index_that_is_named_must_be_one_that_was_compared() {
+    let (json, frame, other) = (Digest::of(b"json"), Digest::of(b"frame"), Digest::of(b"other"));
+    let stargz = "containerd.io/snapshot/stargz/toc.digest";
+    let chunked = "io.github.containers.zstd-chunked.manifest-checksum";
+    let old = "io.containers.zstd-chunked.manifest-checksum";
+    let table = [
+        (vec![], None),
+        (vec![(stargz, &json)], None),
+        (vec![(chunked, &frame)], None),
+        (vec![(old, &frame), (stargz, &json)], None),
+        (vec![(stargz, &other)], Some(Level::Deny)),
+        (vec![(stargz, &json), (chunked, &other)], Some(Level::Deny)),
+    ];
+    for (named, expected) in table {
+        let mut sample = with_type("application/vnd.oci.image.layer.v1.tar+gzip");
+        let annotations = &mut sample.image.manifest.layers[0].annotations;
+        annotations.extend(named.iter().map(|(key, digest)| ((*key).into(), digest.to_string())));
+        let index = LazyIndex { digest: json.clone(), stored: Some(frame.clone()) };
+        let mut facts = LayerFacts::empty(Digest::of(b"l"), 10);
+        facts.facts.push(lazy_index(&index));
+        sample.facts[0] = Some(facts.clone());
+        assert_eq!(sample.level(), None, "more may still be read");
+        facts.whole = true;
+        sample.facts[0] = Some(facts);
+        assert_eq!(sample.level(), expected, "{named:?}");
+    }
+}
+
+#[test]
+fn a_layer_that_only_lazy_runtimes_can_list_is_refused() {
+    use super::super::testing::file;
+    let erofs = [vec![0; 1024], vec![0xe2, 0xe1, 0xf5, 0xe0, 0]].concat();
+    let table = [
+        ("image/image.boot", b"SFAR....".to_vec(), Some(Level::Deny)),
+        ("image/image.boot", erofs, Some(Level::Deny)),
+        ("image/image.boot", b"just a file".to_vec(), None),
+        ("app/image/image.boot", b"SFAR....".to_vec(), None),
+    ];
+    for (path, content, expected) in table {
+        let sample = Sample::of(&UnreadableLayer).layer("COPY x", &[file(path, content)]);
+        assert_eq!(sample.level(), expected, "{path}");
+    }
+    for key in ["containerd.io/snapshot/overlaybd/blob-digest", "containerd.io/snapshot/nydus-blob"]
+    {
+        let mut sample = with_type("application/vnd.oci.image.layer.v1.tar");
+        sample.image.manifest.layers[0].annotations.insert(key.into(), "x".into());
+        assert_eq!(sample.level(), Some(Level::Deny), "{key}");
+    }
 }
 
 #[test]

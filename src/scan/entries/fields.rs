@@ -6,26 +6,53 @@ use std::ops::Range;
 use tar::Header;
 
 const NAME: Range<usize> = 0..100;
+const MODE: Range<usize> = 100..108;
+const UID: Range<usize> = 108..116;
+const GID: Range<usize> = 116..124;
 const SIZE: Range<usize> = 124..136;
+const MTIME: Range<usize> = 136..148;
 const TYPE_AT: usize = 156;
 const MAGIC: Range<usize> = 257..265;
+const DEVICE_MAJOR: Range<usize> = 329..337;
+const DEVICE_MINOR: Range<usize> = 337..345;
 const PREFIX: Range<usize> = 345..500;
 /// Shorter in the header of `star`, which has times behind it.
 const STAR_PREFIX: Range<usize> = 345..476;
+const STAR_ATIME: Range<usize> = 476..488;
+const STAR_CTIME: Range<usize> = 488..500;
 const STAR_TRAILER: Range<usize> = 508..512;
 const GNU_ATIME: Range<usize> = 345..357;
 const GNU_CTIME: Range<usize> = 357..369;
 
-/// The size field in bytes; `None` when it is no number. An empty one is 0.
+/// The size field in bytes; `None` when it is no number, or a negative one. An empty one is 0.
 pub(super) fn size(header: &Header) -> Option<u64> {
-    let field = field(header, SIZE);
-    if is_binary(field) { header.entry_size().ok() } else { octal(field) }
+    u64::try_from(number(field(header, SIZE))?).ok()
+}
+
+/// The type as it is written.
+pub(super) fn type_flag(header: &Header) -> u8 {
+    header.as_bytes().get(TYPE_AT).copied().unwrap_or_default()
+}
+
+/// Whether every other field that holds a number does; Go stops where one does not.
+pub(super) fn are_numbers(header: &Header) -> bool {
+    let magic = field(header, MAGIC);
+    let has_devices = magic.starts_with(b"ustar\0") || magic == b"ustar  \0";
+    let more: &[Range<usize>] = if is_star(header) {
+        &[DEVICE_MAJOR, DEVICE_MINOR, STAR_ATIME, STAR_CTIME]
+    } else if has_devices {
+        &[DEVICE_MAJOR, DEVICE_MINOR]
+    } else {
+        &[]
+    };
+    let fields = [MODE, UID, GID, MTIME];
+    fields.iter().chain(more).all(|range| number(field(header, range.clone())).is_some())
 }
 
 /// Whether Go takes a member for a directory without content because its type is the oldest one
 /// and its name ends with a slash.
 pub(super) fn is_old_directory(header: &Header, path: &[u8]) -> bool {
-    header.as_bytes().get(TYPE_AT) == Some(&0) && path.ends_with(b"/")
+    type_flag(header) == 0 && path.ends_with(b"/")
 }
 
 /// The name in the header alone: prefix and name.
@@ -39,8 +66,7 @@ fn go_prefix(header: &Header) -> &[u8] {
     let magic = field(header, MAGIC);
     if magic.starts_with(b"ustar\0") {
         // Whatever the version.
-        let is_star = field(header, STAR_TRAILER) == b"tar\0";
-        return until_nul(field(header, if is_star { STAR_PREFIX } else { PREFIX }));
+        return until_nul(field(header, if is_star(header) { STAR_PREFIX } else { PREFIX }));
     }
     // Go's own writer once put a prefix where GNU has times, so its reader looks for one.
     let is_number = |range| is_time(field(header, range));
@@ -49,12 +75,28 @@ fn go_prefix(header: &Header) -> &[u8] {
     if misused && prefix.is_ascii() { prefix } else { b"" }
 }
 
+fn is_star(header: &Header) -> bool {
+    field(header, MAGIC).starts_with(b"ustar\0") && field(header, STAR_TRAILER) == b"tar\0"
+}
+
 fn is_time(field: &[u8]) -> bool {
-    match field.first() {
-        None | Some(0) => true,
-        Some(_) if is_binary(field) => is_64_bit(field),
-        Some(_) => octal(field).is_some(),
+    field.first().is_none_or(|first| *first == 0) || number(field).is_some()
+}
+
+/// A number in either form, as far as it fits into 64 bits with its sign (`parseNumeric`).
+fn number(field: &[u8]) -> Option<i64> {
+    match field.split_first() {
+        Some((first, rest)) if first & 0x80 != 0 => binary(*first, rest),
+        _ => i64::try_from(octal(field)?).ok(),
     }
+}
+
+/// GNU's binary numbers: two's complement behind a marking bit. At most twelve bytes.
+fn binary(first: u8, rest: &[u8]) -> Option<i64> {
+    let sign = if first & 0x40 == 0 { 0 } else { -0x80 };
+    let start = i128::from(first & 0x7f) + sign;
+    let value = rest.iter().fold(start, |value, byte| value * 256 + i128::from(*byte));
+    i64::try_from(value).ok()
 }
 
 /// Octal digits between spaces and NULs, on both sides; nothing at all is 0.
@@ -67,20 +109,6 @@ fn octal(field: &[u8]) -> Option<u64> {
         b'0'..=b'7' => number.checked_mul(8)?.checked_add(u64::from(digit - b'0')),
         _ => None,
     })
-}
-
-/// GNU's binary numbers have the first bit set.
-fn is_binary(field: &[u8]) -> bool {
-    field.first().is_some_and(|byte| byte & 0x80 != 0)
-}
-
-/// Whether a binary number of twelve bytes fits into 64 bits with its sign.
-fn is_64_bit(field: &[u8]) -> bool {
-    match field {
-        [0x80, 0, 0, 0, byte, ..] => *byte < 0x80,
-        [0xff, 0xff, 0xff, 0xff, byte, ..] => *byte >= 0x80,
-        _ => false,
-    }
 }
 
 fn until_nul(field: &[u8]) -> &[u8] {

@@ -97,7 +97,7 @@ fn applies_extensions() {
         ([pax(&[("path", "p/long")]), file("short", b"")].concat(), "p/long"),
         ([long_name("g/long"), file("short", b"")].concat(), "g/long"),
         ([pax(&[("SCHILY.xattr.security.capability", "a\nb=c\n")]), file("s", b"")].concat(), "s"),
-        ([pax(&[("comment", "x")]), pax(&[("path", "second")]), file("s", b"")].concat(), "second"),
+        ([long_name("g/long"), pax(&[("mtime", "1.5")]), file("short", b"")].concat(), "g/long"),
     ];
     for (archive, name) in table {
         assert_eq!(names(&archive), [name]);
@@ -166,7 +166,7 @@ fn two_link_targets_are_a_defect() {
     let long_link =
         |target: &str| raw(&header("L", b'K', target.len().try_into().unwrap()), target.as_bytes());
     let link = |target| {
-        [pax(&[("linkpath", "a")]), long_link(target), raw(&header("l", b'2', 0), b"")].concat()
+        [long_link(target), pax(&[("linkpath", "a")]), raw(&header("l", b'2', 0), b"")].concat()
     };
     assert_eq!(defect(&link("b")), Defect::HeaderDisagreement);
     assert_eq!(walk(&link("a")).unwrap()[0].0.disagreement, None);
@@ -229,6 +229,108 @@ fn members_inside_an_old_directory_are_a_defect() {
     let attack = [raw(&directory, &hidden), end()].concat();
     assert_eq!(defect(&attack), Defect::HeaderDisagreement);
     assert_eq!(names(&attack), ["d/", "hidden"]);
+}
+
+#[test]
+fn numbers_are_read_as_go_reads_them() {
+    const SIZE_AT: usize = 124;
+    let sized = |field: &[u8; 12]| raw(&changed(header("f", b'0', 0), SIZE_AT, field), b"hello");
+    let five = sized(b"\x80\0\0\0\0\0\0\0\0\0\0\x05");
+    assert_eq!(walk(&five).unwrap()[0].1, b"hello");
+    // Negative, and too large for 64 bits although its last eight bytes say 5.
+    let negative = sized(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfb");
+    let large = sized(b"\x80\0\0\x01\0\0\0\0\0\0\0\x05");
+    for field in [negative, large] {
+        assert_eq!(defect(&[file("a", b""), field].concat()), Defect::Truncated);
+    }
+    // Every field in which Go wants a number, and one it does not look at.
+    let table = [
+        (100, true),
+        (108, true),
+        (116, true),
+        (136, true),
+        (329, true),
+        (337, true),
+        (265, false),
+    ];
+    for (at, expected) in table {
+        let member = raw(&changed(header("f", b'0', 0), at, b"x"), b"");
+        assert_eq!(walk(&member).unwrap()[0].0.disagreement.is_some(), expected, "{at}");
+    }
+    let oldest = changed(changed(header("f", b'0', 0), MAGIC_AT, &[0; 8]), 329, b"x");
+    assert_eq!(walk(&raw(&oldest, b"")).unwrap()[0].0.disagreement, None);
+    let extension = changed(header("pax", b'x', 0), 100, b"x");
+    assert_eq!(defect(&[raw(&extension, b""), file("f", b"")].concat()), Defect::AmbiguousEntry);
+}
+
+#[test]
+fn extensions_come_once_and_in_order() {
+    let link = raw(&header("K", b'K', 2), b"a\0");
+    let pairs = [
+        [pax(&[("path", "a")]), pax(&[("path", "a")])],
+        [pax(&[("comment", "a")]), pax(&[("comment", "b")])],
+        [long_name("a"), long_name("a")],
+        [long_name(""), long_name("a")],
+        [link.clone(), link.clone()],
+        [pax(&[("path", "a")]), long_name("a")],
+        [pax(&[("linkpath", "a")]), link.clone()],
+        [pax(&[("path", "a"), ("path", "b")]), Vec::new()],
+    ];
+    for pair in pairs {
+        let archive = [pair.concat(), file("f", b""), end()].concat();
+        assert_eq!(defect(&archive), Defect::HeaderDisagreement);
+    }
+    assert_eq!(names(&[long_name("a"), link, file("f", b""), end()].concat()), ["a"]);
+}
+
+#[test]
+fn a_chain_of_global_headers_ends() {
+    let global = raw(&header("g", b'g', 13), b"13 comment=x\n");
+    let limits = Limits { entries: 3, ..Limits::default() };
+    assert!(walk_with(&[global.repeat(2), file("f", b"")].concat(), &limits).is_ok());
+    assert!(walk_with(&[global.repeat(3), file("f", b"")].concat(), &limits).is_err());
+}
+
+#[test]
+fn what_runtimes_refuse_is_a_defect() {
+    for kind in *b"7AVMNDX8\x01" {
+        assert_eq!(defect(&raw(&header("f", kind, 0), b"")), Defect::AmbiguousEntry, "{kind}");
+    }
+    for kind in *b"\x000123456" {
+        assert_eq!(walk(&raw(&header("f", kind, 0), b"")).unwrap()[0].0.disagreement, None);
+    }
+    let table = [
+        (".wh.", true),
+        (".wh..", true),
+        ("a/.wh...", true),
+        ("a/.wh../.", true),
+        (".wh..wh..opq", false),
+        (".wh..wh.plnk", false),
+        (".wh.a", false),
+        ("a/.wh.", true),
+        ("a.wh.", false),
+    ];
+    for (name, expected) in table {
+        let found = walk(&file(name, b"")).unwrap()[0].0.disagreement.is_some();
+        assert_eq!(found, expected, "{name}");
+    }
+    let global = raw(&header("g", b'g', 8), b"8 uid=x\n");
+    assert_eq!(defect(&[global, file("f", b"")].concat()), Defect::AmbiguousEntry);
+    for (key, value) in [("path", "a\0b"), ("gname", "a\0"), ("uid", "x"), ("mtime", "x")] {
+        let archive = [pax(&[(key, value)]), file("f", b"")].concat();
+        assert_eq!(defect(&archive), Defect::AmbiguousEntry, "{key}");
+    }
+}
+
+#[test]
+fn places_are_counted_in_plain_bytes() {
+    let archive = [file("a", b"hello"), long_name("b"), file("c", b"x"), end()].concat();
+    let places: Vec<_> = walk(&archive)
+        .unwrap()
+        .iter()
+        .map(|(member, _)| (member.header_at, member.content_at))
+        .collect();
+    assert_eq!(places, [(0, 512), (1024, 2560)]);
 }
 
 #[test]

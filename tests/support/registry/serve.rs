@@ -17,11 +17,13 @@ use super::SeenRequest;
 use super::body;
 use super::content::Content;
 use super::faults::{Auth, Fault, Faults};
+use super::referrers::Referrers;
 
 pub(super) struct State {
     pub(super) base: String,
     pub(super) blobs: HashMap<String, Content>,
     pub(super) manifests: HashMap<(String, String), Content>,
+    pub(super) referrers: Referrers,
     pub(super) faults: Faults,
     pub(super) auth: Auth,
     pub(super) tokens_issued: u64,
@@ -37,6 +39,7 @@ impl State {
             base,
             blobs: HashMap::new(),
             manifests: HashMap::new(),
+            referrers: Referrers::default(),
             faults: Faults::default(),
             auth: Auth::None,
             tokens_issued: 0,
@@ -96,7 +99,10 @@ async fn answer(Shared(state): Shared<SharedState>, request: Request) -> Respons
                 }
                 Some(Fault::RedirectExactly(to)) => redirect(&to),
                 _ if seen.path == "/v2/" => StatusCode::OK.into_response(),
-                fault => body::serve(&state, &seen, fault.as_ref()),
+                fault => {
+                    let listed = state.lock().unwrap().referrers.answer(&seen);
+                    listed.unwrap_or_else(|| body::serve(&state, &seen, fault.as_ref()))
+                }
             }
         }
     }
