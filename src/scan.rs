@@ -36,7 +36,7 @@ use crate::model::entry::{OPAQUE_NAME, WHITEOUT_PREFIX, clean_path};
 use crate::model::{Digest, Entry, EntryKind, Fact, LayerFacts};
 use crate::rules::secrets::text::cut;
 use crate::rules::unreadable_layer::{self, Defect};
-use crate::rules::{RULES, Rule, Tally, Want};
+use crate::rules::{RULES, Tally, Want};
 
 /// Caps on what one layer may cost. They are part of the scan profile: other caps, other facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -160,6 +160,8 @@ pub struct LayerScan<'a> {
     fact_bytes: u64,
     /// Bytes that packed files unpacked to.
     inside_bytes: u64,
+    /// How many facts the observer knows of the entry that is being looked at.
+    told: usize,
     content: Vec<u8>,
     seams: Seams,
     inventory: Inventory,
@@ -182,6 +184,7 @@ impl<'a> LayerScan<'a> {
             tallies: RULES.iter().filter_map(|rule| rule.tally()).collect(),
             fact_bytes: 0,
             inside_bytes: 0,
+            told: 0,
             content: Vec::with_capacity(HEAD_BYTES),
             seams: Seams::default(),
             inventory: Inventory::default(),
@@ -273,9 +276,7 @@ impl<'a> LayerScan<'a> {
         self.look(archive, &entry)?;
         self.compare_index_file(archive, member, path)?;
         self.inventory.add(member, path);
-        if self.layer.facts.len() > known && self.observer.observe(&self.layer, known).is_break() {
-            return Err(Ending::Stopped);
-        }
+        self.tell(known)?;
         self.cap_memory(known)
     }
 
@@ -327,23 +328,11 @@ impl<'a> LayerScan<'a> {
         if wants.contains(&Want::Inside) {
             self.look_inside(archive, entry, &wants)?;
         } else if wants.contains(&Want::Windows) {
-            self.look_in_windows(archive, entry, &wants)?;
+            self.look_in_windows(archive, entry, &wants, deep::MAX_WINDOWED_BYTES)?;
         }
         // One large text must not keep its memory for the rest of the layer.
         self.content.shrink_to(1 << 20);
         Ok(())
-    }
-
-    fn cap_facts(&mut self, index: usize, rule: &dyn Rule, before: usize) -> Result<(), Ending> {
-        let Some(count) = self.counts.get_mut(index) else { return Ok(()) };
-        *count += self.layer.facts.len() - before;
-        let limit = self.limits.facts_per_rule;
-        if *count <= limit {
-            return Ok(());
-        }
-        self.layer.facts.truncate(self.layer.facts.len() - (*count - limit));
-        let detail = format!("more than {limit} facts for the rule {}", rule.meta().id);
-        Err(Failure::Content(ContentDefect { defect: Defect::TooManyFacts, detail }).into())
     }
 
     /// Reads content of the current member until `most` bytes are there or it ends.

@@ -2,7 +2,7 @@
 //!
 //! # What it finds
 //! NVIDIA's devel bases by the variables they set, by toolkit files (also copied from another
-//! stage, squashed or moved), by the package database, by base image names and by the history;
+//! stage, squashed or moved), by the package databases, by base image names and by the history;
 //! NGC framework images; `ROCm`'s development images. One finding names all evidence.
 //!
 //! # Why it matters
@@ -35,12 +35,13 @@ static META: Meta = Meta {
     id: ID,
     title: "CUDA development image",
     what: "Looks for a GPU toolkit made for compiling: the variables that only NVIDIA's devel \
-        images set (`NV_*_DEV_*`, link stubs in `LIBRARY_PATH`), nvcc together with its headers \
-        or static libraries outside of Python packages, development packages of the package \
-        database, base names and install commands, NGC framework images, ROCm's hipcc with its \
-        headers. Two pieces of evidence that belong together refuse; one alone warns, such as \
-        nvcc kept for kernels that are compiled at run time. Wheels of torch, triton and \
-        NVIDIA's runtime libraries never count.",
+        images set (`NV_*_DEV_*`, link stubs in `LIBRARY_PATH`), nvcc or the compiler behind it \
+        together with headers, static libraries or stubs of the same toolkit, wherever it was \
+        copied to, development packages in the databases of dpkg and rpm, base names and \
+        install commands, NGC framework images, ROCm's hipcc with its headers. Two pieces of \
+        evidence that belong together refuse; one alone warns, such as nvcc kept for kernels \
+        that are compiled at run time, and so does nvcc in a conda environment. Wheels of \
+        torch, triton and NVIDIA's libraries never count.",
     why: "A devel base adds 3 to 6 GB that no request ever uses: it slows every cold start, \
         fills node disks and hands an intruder a complete tool chain. Deleting the toolkit in a \
         later layer does not help, its bytes are still pulled.",

@@ -84,8 +84,9 @@ const PACKED_FLOOR_BYTES: u64 = 64 * 1024;
 const RAW_BYTES: u64 = 50 << 20;
 /// Smaller files are not asked whether another speaks for them.
 const COMPANY_BYTES: u64 = 1 << 20;
-/// Damaged packed files are mentioned from this size on.
-const DAMAGED_BYTES: u64 = 10 << 20;
+/// Packed files that are damaged, or packed in a way that is not opened, are mentioned from this
+/// size on.
+const CLOSED_BYTES: u64 = 10 << 20;
 /// ONNX models up to this size are searched for the names of files that hold their tensors:
 /// larger ones hold them themselves.
 const ONNX_BYTES: u64 = 8 << 20;
@@ -144,7 +145,7 @@ impl Rule for ModelWeights {
     fn closed(&self, entry: &Entry<'_>, why: Closed, facts: &mut Vec<Fact>) {
         let (kind, by, from) = match why {
             Closed::TooLarge => (BOTTOMLESS, By::Place, FLOOR_BYTES),
-            Closed::Damaged => ("closed-archive", By::Name, DAMAGED_BYTES),
+            Closed::Damaged => ("closed-archive", By::Name, CLOSED_BYTES),
         };
         if entry.size >= from {
             facts.push(Fact::new(ID, kind, entry.path, entry.size).with("by", by.as_str()));
@@ -205,17 +206,17 @@ fn format(entry: &Entry<'_>, head: &[u8]) -> Option<Format> {
 /// What has no signature but may be weights by its looks, or by what lies beside it.
 fn suspected(entry: &Entry<'_>, extension: &str, head: &[u8]) -> Option<Format> {
     let by_looks = |kind| Some(Format { kind, by: By::Name });
-    let is_large = entry.size >= RAW_BYTES && !places::is_system(entry.path);
+    let is_odd = |size| entry.size >= size && !places::is_system(entry.path);
     if formats::is_opaque_archive(head) {
         let named = names::is_model_archive(entry.path);
         // conda keeps its packages as archives.
-        let suspect = named || (is_large && !entry.path.contains("/pkgs/"));
+        let suspect = named || (is_odd(CLOSED_BYTES) && !entry.path.contains("/pkgs/"));
         return if suspect { by_looks("closed-archive") } else { None };
     }
     if formats::is_text(head) || inside::is_packed(head) {
         return None;
     }
-    if is_large && !entry.is_in_python_packages() && formats::are_floats(head) {
+    if is_odd(RAW_BYTES) && !entry.is_in_python_packages() && formats::are_floats(head) {
         return by_looks("raw-tensors");
     }
     let plain = ["", "bin", "dat", "data", "raw", "weight", "weights", "model", "tensor", "blob"];

@@ -1,15 +1,17 @@
-//! Looking further into one entry than its head: window by window, or at what is packed in it.
+//! Looking further into one entry than its head: window by window, or at what is packed in it;
+//! and what is done about the facts that come of it.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Cursor, Read};
 use std::ops::ControlFlow;
 
-use super::decompress::Failure;
+use super::decompress::{ContentDefect, Failure};
 use super::entries::Archive;
 use super::inside::{self, Closed, Packed, Stop, Unpacking, Visit};
 use super::{Ending, LayerScan};
 use crate::model::Entry;
-use crate::rules::{RULES, Want};
+use crate::rules::unreadable_layer::Defect;
+use crate::rules::{RULES, Rule, Want};
 
 /// Bytes of one window.
 pub const WINDOW_BYTES: usize = 1 << 20;
@@ -19,13 +21,42 @@ pub const OVERLAP_BYTES: usize = 4096;
 pub const MAX_WINDOWED_BYTES: u64 = 256 << 20;
 
 impl LayerScan<'_> {
+    /// Tells the observer of the facts from `known` on, each once.
+    pub(super) fn tell(&mut self, known: usize) -> Result<(), Ending> {
+        let known = self.told.max(known);
+        self.told = self.layer.facts.len();
+        if self.told > known && self.observer.observe(&self.layer, known).is_break() {
+            return Err(Ending::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Whether a rule has recorded no more than it may; `before` is how many facts there were.
+    pub(super) fn cap_facts(
+        &mut self,
+        index: usize,
+        rule: &dyn Rule,
+        before: usize,
+    ) -> Result<(), Ending> {
+        let Some(count) = self.counts.get_mut(index) else { return Ok(()) };
+        *count += self.layer.facts.len() - before;
+        let limit = self.limits.facts_per_rule;
+        if *count <= limit {
+            return Ok(());
+        }
+        self.layer.facts.truncate(self.layer.facts.len() - (*count - limit));
+        let detail = format!("more than {limit} facts for the rule {}", rule.meta().id);
+        Err(Failure::Content(ContentDefect { defect: Defect::TooManyFacts, detail }).into())
+    }
+
     /// Shows the rules that asked for it what the entry holds, window by window. The first
-    /// window begins with what was read already.
+    /// window begins with what was read already; none begins behind `most` bytes.
     pub(super) fn look_in_windows(
         &mut self,
         archive: &mut Archive<impl BufRead>,
         entry: &Entry<'_>,
         wants: &[Want],
+        most: u64,
     ) -> Result<(), Ending> {
         let mut seen = 0_u64;
         loop {
@@ -36,8 +67,10 @@ impl LayerScan<'_> {
                 return Ok(());
             }
             self.show(entry, wants)?;
-            seen = seen.saturating_add(u64::try_from(self.content.len()).unwrap_or(u64::MAX));
-            if seen >= MAX_WINDOWED_BYTES {
+            let repeated = if seen == 0 { 0 } else { known };
+            let read = u64::try_from(self.content.len() - repeated).unwrap_or(u64::MAX);
+            seen = seen.saturating_add(read);
+            if seen >= most {
                 return Ok(());
             }
             let keep = self.content.len().saturating_sub(OVERLAP_BYTES);
@@ -111,7 +144,7 @@ impl Visitor<'_, '_> {
     /// Lets each rule that asked record facts, and tells the observer.
     fn each(
         &mut self,
-        mut look: impl FnMut(&mut LayerScan<'_>, &'static dyn crate::rules::Rule),
+        mut look: impl FnMut(&mut LayerScan<'_>, &'static dyn Rule),
     ) -> ControlFlow<()> {
         let known = self.scan.layer.facts.len();
         for (index, rule) in RULES.iter().copied().enumerate() {
@@ -125,9 +158,8 @@ impl Visitor<'_, '_> {
                 return ControlFlow::Break(());
             }
         }
-        let is_new = self.scan.layer.facts.len() > known;
-        if is_new && self.scan.observer.observe(&self.scan.layer, known).is_break() {
-            self.ending = Some(Ending::Stopped);
+        if let Err(ending) = self.scan.tell(known) {
+            self.ending = Some(ending);
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())

@@ -48,7 +48,7 @@ async fn a_denial_says_what_where_and_what_to_do() {
     assert_eq!(answer["allowed"], false);
     insta::assert_snapshot!(message(&answer, &registry), @r"
     spec.template.spec.containers[0]: HOST/ml/app:1 is denied (sha256:...):
-    - cuda-devel: the image carries the CUDA development toolkit: only devel images set `NV_CUDA_CUDART_DEV_VERSION` and 1 more; `LIBRARY_PATH` holds the link stubs of the toolkit; the build history has `cuda-minimal-build-12-8`
+    - cuda-devel: the image carries the CUDA development toolkit: only devel images set `NV_CUDA_CUDART_DEV_VERSION` and 1 more; `LIBRARY_PATH` holds the link stubs of the toolkit; the build history has `cuda-minimal-build-12-8`, layer 1 (`RUN apt-get install -y cuda-minimal-build-12-8`)
       fix: make the last stage `FROM nvidia/cuda:<version>-base-<os>` (or `-runtime`, or `python:3.12-slim` when wheels bring CUDA along), keep the devel image for the build stage and copy the result with `COPY --from=build`
     ");
     insta::assert_json_snapshot!(answer["status"]["details"]["causes"], @r#"

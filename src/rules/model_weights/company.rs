@@ -1,6 +1,6 @@
 //! Files that are weights only because of others beside them: OpenVINO's binaries by their
 //! descriptions, an ONNX model's tensors by the names it gives them, downloads by what the
-//! downloader noted. The listings are walked only when there is something to look for.
+//! downloader noted, further pieces of a file that was cut by its first. The listings are walked only when there is something to look for.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,40 @@ use crate::model::{EntryKind, Fact};
 struct Listed<'a> {
     /// Paths of files that are there.
     present: BTreeSet<String>,
-    /// The files that ONNX models name: layer, path, size.
-    named: Vec<(Layer<'a>, String, u64)>,
+    /// The files that ONNX models name and the pieces of files that were cut.
+    named: Vec<(Layer<'a>, Fact)>,
+}
+
+/// Most files that may be the first piece of others.
+const MAX_SERIES: usize = 64;
+
+/// A file that was cut: what the names of its pieces have in common, and its format.
+struct Series<'a> {
+    start: &'a str,
+    length: usize,
+    kind: &'a str,
+}
+
+impl Series<'_> {
+    fn holds(&self, path: &str) -> bool {
+        let counted = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        path.len() == self.length && path.strip_prefix(self.start).is_some_and(counted)
+    }
+}
+
+/// The weight files whose names are those of a first piece: `xaa`, `model.00`, `w.part001`.
+fn series<'f>(seen: &Seen<'f>) -> Vec<Series<'f>> {
+    let firsts = ["aa", "000", "001", "00", "01"];
+    let as_first = |fact: &'f Fact| {
+        let start = firsts.iter().find_map(|first| fact.path.strip_suffix(first))?;
+        let length = fact.path.len();
+        is_sure(fact).then_some(Series { start, length, kind: &fact.kind })
+    };
+    seen.facts(&META.id).filter_map(|(_, fact)| as_first(fact)).take(MAX_SERIES).collect()
+}
+
+fn is_sure(fact: &Fact) -> bool {
+    matches!(fact.particular("by"), Some("magic" | "place"))
 }
 
 /// The files that their company makes weights of, as facts.
@@ -29,10 +61,11 @@ pub(super) fn promoted<'a>(seen: &Seen<'a>) -> Vec<(Layer<'a>, Fact)> {
     let wanted = candidates.iter().flat_map(|(_, fact)| places::company(&fact.path));
     let wanted: BTreeSet<String> = wanted.map(|(path, _)| path).collect();
     let named = named_by_models(seen);
-    if wanted.is_empty() && named.is_empty() {
+    let series = series(seen);
+    if wanted.is_empty() && named.is_empty() && series.is_empty() {
         return Vec::new();
     }
-    let listed = walk(seen, &wanted, &named);
+    let listed = walk(seen, &wanted, &named, &series);
     let configured: BTreeSet<&str> = seen
         .facts(&META.id)
         .filter(|(_, fact)| fact.kind == super::MODEL_CONFIG)
@@ -42,7 +75,8 @@ pub(super) fn promoted<'a>(seen: &Seen<'a>) -> Vec<(Layer<'a>, Fact)> {
         .iter()
         .filter_map(|(layer, fact)| Some((*layer, candidate(fact, &listed, &configured)?)))
         .collect();
-    promoted.extend(tensors(seen, listed, &promoted));
+    let named = unknown(seen, listed.named, &promoted);
+    promoted.extend(named);
     promoted
 }
 
@@ -77,7 +111,12 @@ fn named_by_models(seen: &Seen<'_>) -> BTreeSet<String> {
     named
 }
 
-fn walk<'a>(seen: &Seen<'a>, wanted: &BTreeSet<String>, named: &BTreeSet<String>) -> Listed<'a> {
+fn walk<'a>(
+    seen: &Seen<'a>,
+    wanted: &BTreeSet<String>,
+    named: &BTreeSet<String>,
+    series: &[Series<'_>],
+) -> Listed<'a> {
     let mut listed = Listed { present: BTreeSet::new(), named: Vec::new() };
     for (layer, facts) in seen.layers() {
         for entry in facts.into_iter().flat_map(|facts| facts.listing.iter()) {
@@ -85,7 +124,9 @@ fn walk<'a>(seen: &Seen<'a>, wanted: &BTreeSet<String>, named: &BTreeSet<String>
                 continue;
             }
             if named.contains(&entry.path) && entry.size >= FLOOR_BYTES {
-                listed.named.push((layer, entry.path.clone(), entry.size));
+                listed.named.push((layer, Fact::new(ID, "onnx-data", &entry.path, entry.size)));
+            } else if let Some(first) = series.iter().find(|series| series.holds(&entry.path)) {
+                listed.named.push((layer, Fact::new(ID, first.kind, &entry.path, entry.size)));
             }
             if wanted.contains(&entry.path) {
                 listed.present.insert(entry.path);
@@ -95,23 +136,23 @@ fn walk<'a>(seen: &Seen<'a>, wanted: &BTreeSet<String>, named: &BTreeSet<String>
     listed
 }
 
-/// The files that ONNX models name, but those known by themselves.
-fn tensors<'a>(
+/// The files that others name, but those known by themselves.
+fn unknown<'a>(
     seen: &Seen<'a>,
-    listed: Listed<'a>,
+    named: Vec<(Layer<'a>, Fact)>,
     promoted: &[(Layer<'a>, Fact)],
 ) -> Vec<(Layer<'a>, Fact)> {
-    let mut known: BTreeSet<(usize, &str)> =
-        promoted.iter().map(|(layer, fact)| (layer.index, fact.path.as_str())).collect();
-    let sure = |fact: &Fact| matches!(fact.particular("by"), Some("magic" | "place"));
-    let facts = seen.facts(&META.id).filter(|(_, fact)| sure(fact));
-    known.extend(facts.map(|(layer, fact)| (layer.index, fact.path.as_str())));
-    listed
-        .named
+    let facts = seen.facts(&META.id).filter(|(_, fact)| is_sure(fact));
+    let known: BTreeSet<(usize, &str)> = promoted
+        .iter()
+        .map(|(layer, fact)| (layer.index, fact.path.as_str()))
+        .chain(facts.map(|(layer, fact)| (layer.index, fact.path.as_str())))
+        .collect();
+    let unknown =
+        |(layer, fact): &(Layer<'_>, Fact)| !known.contains(&(layer.index, fact.path.as_str()));
+    named
         .into_iter()
-        .filter(|(layer, path, _)| !known.contains(&(layer.index, path.as_str())))
-        .map(|(layer, path, size)| {
-            (layer, Fact::new(ID, "onnx-data", &path, size).with("by", By::Place.as_str()))
-        })
+        .filter(unknown)
+        .map(|(layer, fact)| (layer, fact.with("by", By::Place.as_str())))
         .collect()
 }

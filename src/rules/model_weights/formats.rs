@@ -207,8 +207,13 @@ fn mxnet(extension: &str, head: &[u8]) -> Option<Format> {
 /// A msgpack map of names, in which arrays are extensions of type 1 that hold a triple (shape,
 /// type, bytes).
 fn flax(head: &[u8]) -> Option<Format> {
-    let map = matches!(head, [0x81..=0x8f | 0xde | 0xdf, ..]);
-    let array = |window: &[u8]| matches!(window, [0xc9, _, _, _, _, 1, 0x93, 0x90..=0x9f]);
+    let map = matches!(head, [0x81..=0x8f, 0xa0..=0xbf | 0xd9, ..] | [0xde | 0xdf, ..]);
+    let array = |window: &[u8]| {
+        matches!(
+            window,
+            [0xc9, _, _, _, _, 1, 0x93, 0x90..=0x9f] | [0xc8, _, _, 1, 0x93, 0x90..=0x9f, ..]
+        )
+    };
     (map && head.windows(8).any(array)).then_some(magic("flax"))
 }
 

@@ -281,6 +281,48 @@ fn company_makes_weights_of_what_has_no_signature() {
 }
 
 #[test]
+fn the_further_pieces_of_a_file_that_was_cut_count() {
+    let cut = |first: &str, second: &str| {
+        Sample::of(&ModelWeights)
+            .layer("COPY a", &[safetensors(first, 9 * MIB)])
+            .layer("COPY b", &[sized(second, b"\x7fELF", 9 * MIB)])
+    };
+    for (first, second) in [("m/xaa", "m/xab"), ("m/w.001", "m/w.002"), ("m/w-00", "m/w-17")] {
+        assert_eq!(cut(first, second).level(), Some(Level::Deny), "{first}");
+    }
+    for (first, second) in [("m/xaa", "m/xabc"), ("m/xaa", "n/xab"), ("m/w", "m/x")] {
+        assert_eq!(cut(first, second).level(), Some(Level::Warn), "{first}");
+    }
+}
+
+#[test]
+fn a_flood_of_first_pieces_is_capped() {
+    let found = |count: usize| {
+        let firsts: Vec<File> =
+            (0..count).map(|n| safetensors(&format!("m/{n}/w.00"), MIB)).collect();
+        let last = format!("m/{}/w.01", count - 1);
+        let sample = Sample::of(&ModelWeights).layer("a", &firsts);
+        let sample = sample.layer("b", &[sized(&last, b"\x7fELF", 300 * MIB)]);
+        sample.findings().iter().any(|finding| finding.size.unwrap() > 100 * MIB)
+    };
+    assert_eq!([63, 64, 65].map(found), [true, true, false]);
+}
+
+#[test]
+fn only_what_is_small_is_read_whole() {
+    let want = |path, size, head: &[u8]| {
+        ModelWeights.want(&Entry { path, kind: EntryKind::File, size, link: None }, head)
+    };
+    let onnx = b"\x08\x0e\x12\x07pytorch\x3a\x05\x0a\x03";
+    assert_eq!(want("m/x.onnx", ONNX_BYTES, onnx), Want::Whole);
+    assert_eq!(want("m/x.onnx", ONNX_BYTES + 1, onnx), Want::Head);
+    let config = b"{\"model_type\": \"llama\"}";
+    assert_eq!(want("m/config.json", CONFIG_BYTES, config), Want::Head);
+    assert_eq!(want("m/config.json", CONFIG_BYTES + 1, config), Want::Nothing);
+    assert_eq!(want("m/config.json", 30, b"{\"debug\": true}"), Want::Nothing);
+}
+
+#[test]
 fn tensors_without_a_header_are_suspected() {
     let floats: Vec<u8> = (0..1024_u32)
         .flat_map(|n| {

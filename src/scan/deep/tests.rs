@@ -2,9 +2,9 @@
 
 use super::super::{Limits, Observer, ReadAll, ScanError, scan_layer};
 use super::*;
-use crate::model::{Digest, Fact, LayerFacts};
+use crate::model::{Digest, EntryKind, Fact, LayerFacts};
 use crate::rules::testing::tar_of;
-use crate::rules::{cuda_devel, unreadable_layer};
+use crate::rules::{cuda_devel, model_weights, unreadable_layer};
 
 fn scan_with(bytes: &[u8], limits: &Limits) -> LayerFacts {
     let size = bytes.len().try_into().unwrap();
@@ -32,6 +32,32 @@ fn a_database_is_searched_in_windows_that_overlap() {
     }
 }
 
+#[test]
+fn windows_end_at_the_cap() {
+    let padding = WINDOW_BYTES + 100;
+    let bytes = rpm_database(padding);
+    let limits = Limits::default();
+    let wants: Vec<Want> = RULES
+        .iter()
+        .map(|rule| if rule.meta().id == cuda_devel::ID { Want::Windows } else { Want::Nothing })
+        .collect();
+    let found = |most: usize| {
+        let mut observer = ReadAll;
+        let mut scan = LayerScan::new(&Digest::of(b"x"), 1, &limits, &mut observer);
+        let mut archive = Archive::new(&bytes[..], &limits);
+        let member = archive.next_member().unwrap().unwrap();
+        let path = "var/lib/rpm/rpmdb.sqlite";
+        let entry = Entry { path, kind: EntryKind::File, size: member.size, link: None };
+        let most = most.try_into().unwrap();
+        assert!(scan.look_in_windows(&mut archive, &entry, &wants, most).is_ok());
+        scan.layer.facts.len()
+    };
+    // The second window has the header.
+    assert_eq!(found(WINDOW_BYTES), 0);
+    assert_eq!(found(WINDOW_BYTES + 1), 1);
+    assert_eq!(found(padding * 9), 1);
+}
+
 const GGUF: &[u8] = b"GGUF\x03\0\0\0\x05\0\0\0\0\0\0\0";
 
 /// Weights that do not compress, behind a text that does.
@@ -54,36 +80,40 @@ fn what_packed_files_unpack_to_counts_against_the_layers_cap() {
     let kinds = |more: u64| {
         let limits = Limits { unpacked_bytes: plain + more, ..Limits::default() };
         let layer = scan_with(&bytes, &limits);
-        layer.facts.into_iter().map(|fact| fact.kind).collect::<Vec<String>>()
+        let facts = layer.facts.into_iter().filter(|fact| fact.rule == model_weights::ID);
+        facts.map(|fact| fact.kind).collect::<Vec<String>>()
     };
     assert_eq!(kinds(2_000_000), ["gguf"]);
     assert_eq!(kinds(500_000), ["bottomless-archive"]);
 }
 
 #[test]
-fn the_observer_is_told_of_what_is_packed_at_once() {
-    struct Stop(usize);
-    impl Observer for Stop {
+fn the_observer_is_told_of_what_is_packed_at_once_and_once() {
+    struct Told(usize, ControlFlow<()>);
+    impl Observer for Told {
         fn observe(&mut self, layer: &LayerFacts, known: usize) -> ControlFlow<()> {
             self.0 += layer.facts.len() - known;
-            ControlFlow::Break(())
+            self.1
         }
     }
     let bytes = packed_weights();
-    let mut stop = Stop(0);
     let size = bytes.len().try_into().unwrap();
-    let ended = scan_layer(&bytes[..], &Digest::of(&bytes), size, &Limits::default(), &mut stop);
-    assert!(matches!(ended, Err(ScanError::Stopped)));
-    assert_eq!(stop.0, 1);
+    let told = |answer| {
+        let mut told = Told(0, answer);
+        let digest = Digest::of(&bytes);
+        let ended = scan_layer(&bytes[..], &digest, size, &Limits::default(), &mut told);
+        (told.0, matches!(ended, Err(ScanError::Stopped)))
+    };
+    assert_eq!(told(ControlFlow::Break(())), (1, true));
+    assert_eq!(told(ControlFlow::Continue(())), (1, false));
 }
 
 #[test]
 fn a_layer_that_ends_inside_a_packed_file_is_truncated() {
     let bytes = packed_weights();
     let layer = scan_with(&bytes[..bytes.len() / 2], &Limits::default());
-    let last = layer.facts.last().unwrap();
-    assert_eq!(last.rule, unreadable_layer::ID);
-    assert_eq!(last.kind, "truncated");
+    let defects = layer.facts.iter().filter(|fact| fact.rule == unreadable_layer::ID);
+    assert_eq!(defects.map(|fact| &fact.kind[..]).collect::<Vec<_>>(), ["truncated"]);
 }
 
 #[test]

@@ -95,8 +95,8 @@ pub(super) fn hdf5(extension: &str, head: &[u8]) -> Option<Format> {
     }
 }
 
-/// Whether it is an archive or compressed with a method that is not unpacked here: xz, bzip2,
-/// 7-Zip, RAR, lz4.
+/// Whether it is an archive, a file system or an encrypted file that is not opened here: xz,
+/// bzip2, 7-Zip, RAR, lz4, squashfs, EROFS, ext4, age, `openssl enc`.
 pub(in super::super) fn is_opaque_archive(head: &[u8]) -> bool {
     let starts: &[&[u8]] = &[
         b"\xfd7zXZ\0",
@@ -105,6 +105,13 @@ pub(in super::super) fn is_opaque_archive(head: &[u8]) -> bool {
         b"Rar!\x1a\x07",
         b"\x04\x22\x4d\x18",
         b"\x5d\0\0",
+        b"hsqs",
+        b"age-encryption.org/",
+        b"Salted__",
     ];
+    let is_at =
+        |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
     starts.iter().any(|start| head.starts_with(start))
+        || is_at(1024, b"\xe2\xe1\xf5\xe0")
+        || is_at(0x438, b"\x53\xef")
 }

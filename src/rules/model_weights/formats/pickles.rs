@@ -22,6 +22,8 @@ const MODELS: &[&[u8]] = &[
     b"sentence_transformers",
     b"transformers.",
 ];
+/// Modules whose pickled objects are arrays, of weights or of data.
+const ARRAYS: &[&[u8]] = &[b"numpy.core", b"numpy._core", b"numpy\ndtype"];
 /// Modules whose pickled objects are tables.
 const DATA: &[&[u8]] = &[b"pandas"];
 
@@ -45,7 +47,10 @@ pub(super) fn pickle(extension: &str, head: &[u8], size: u64) -> Option<Format> 
     let kind = match extension {
         "pkl" | "pickle" | "dill" | "joblib" | "cloudpickle" => "pickle",
         "pt" | "pth" | "ckpt" | "pdparams" | "pdopt" => "pytorch",
-        _ if is_pickle(head, size) => return Some(named("pickle")),
+        _ if is_pickle(head, size) => {
+            let arrays = contains_any(head, ARRAYS) && !contains_any(head, DATA);
+            return Some(if arrays { magic("pickle") } else { named("pickle") });
+        }
         _ => return None,
     };
     let starts = matches!(head, [0x80, 2..=5, ..])

@@ -188,6 +188,8 @@ fn knows_formats_by_their_first_bytes() {
         ("pkl", b"\x80\x04\x95", Some("pickle")),
         ("pkl", b"\x80\x04\x95\x20\0\0\0\0\0\0\0\x8c\x06pandas\x94", Some("pickle")),
         ("joblib", b"\x78\x9c", Some("joblib")),
+        ("bin", b"\x82\xa4bias\xc8\x03\x38\x01\x93\x91\xcc\xc8", Some("flax")),
+        ("cache", b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n", Some("pickle")),
     ]);
 }
 
@@ -236,6 +238,8 @@ fn base64_hides_nothing() {
     let lines: Vec<&str> =
         text.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap()).collect();
     assert_eq!(kind("txt", lines.join("\n").as_bytes()), Some("gguf"));
+    let packed = STANDARD.encode([b"\x1f\x8b\x08".to_vec(), vec![7; 3100]].concat());
+    assert_eq!(kind("txt", &packed.as_bytes()[..4096]), Some("closed-archive"));
     assert_eq!(kind("txt", "word".repeat(900).as_bytes()), None);
 }
 
@@ -256,6 +260,17 @@ fn raw_tensors_are_told_from_other_numbers() {
         [random, counts, sound, positive, text, vec![0; 4096], singles()[..2044].to_vec(), vec![]];
     for (index, bytes) in others.iter().enumerate() {
         assert!(!are_floats(bytes), "{index}");
+    }
+}
+
+#[test]
+fn knows_what_it_cannot_open() {
+    let at = |place: usize, magic: &[u8]| [vec![0; place], magic.to_vec(), vec![0; 9]].concat();
+    for head in
+        [at(0, b"hsqs"), at(1024, b"\xe2\xe1\xf5\xe0"), at(0x438, b"\x53\xef"), at(0, b"BZh9")]
+    {
+        assert!(is_opaque_archive(&head));
+        assert!(!is_opaque_archive(&head[1..]));
     }
 }
 

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::{Format, contains, contains_any, magic, named};
+use crate::scan::inside::is_packed;
 
 /// Whether the head is text: a tokenizer or a configuration, whatever the place.
 pub(in super::super) fn is_text(head: &[u8]) -> bool {
@@ -80,5 +81,7 @@ pub(super) fn base64(extension: &str, head: &[u8], size: u64) -> Option<Format> 
     let letters: Vec<u8> = head.iter().copied().filter(is_letter).collect();
     let whole = letters.get(..letters.len() / 4 * 4)?;
     let bytes = STANDARD_NO_PAD.decode(whole).ok()?;
-    super::by_signature(extension, &bytes, size)
+    // What is packed on top of it stays closed.
+    let packed = || is_packed(&bytes).then_some(named("closed-archive"));
+    super::by_signature(extension, &bytes, size).or_else(packed)
 }
