@@ -65,7 +65,7 @@ pub struct Resolved {
 
 impl Resolved {
     /// Raise it when more is read of a manifest or configuration, or is taken otherwise.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// Whether this is as true tomorrow and elsewhere: what one registry lacks now, another has,
     /// or the same one after the rest of a push.
