@@ -158,7 +158,7 @@ class Gitleaks(Peer):
     counted."""
 
     name, program, package = "gitleaks", "gitleaks", PEERS["gitleaks"]
-    arguments = ["dir", "--report-format=json", "--no-banner", "--exit-code=0", "--log-level=error", "--max-archive-depth=1"]
+    arguments = ["dir", "--report-format=json", "--no-banner", "--exit-code=0", "--log-level=error"]
 
     def scan(self, root: Path, new: list[str]) -> Report:
         """Findings by file, without the folder of the layer."""
