@@ -28,7 +28,7 @@ bench:
 	PLIMSOLL=$(TARGET)/release/plimsoll benches/bench.sh
 
 corpus:
-	tests/install.sh mmdebstrap npm pip3 openssl ssh-keygen gpg unshare
+	tests/install.sh mmdebstrap npm pip3 openssl ssh-keygen gpg unshare time
 	$(CARGO) build --release --bin plimsoll
 	PLIMSOLL=$(TARGET)/release/plimsoll python3 tests/corpus/run.py
 
