@@ -94,11 +94,11 @@ type Sums = HashMap<(usize, usize, Loss), Lost>;
 
 fn note(sums: &mut Sums, layer: usize, by: usize, loss: Loss, listed: Listed) {
     let empty = || Lost { layer, by, loss, files: 0, bytes: 0, largest: (String::new(), 0) };
-    let lost = sums.entry((layer, by, loss)).or_insert_with(empty);
-    lost.files = lost.files.saturating_add(1);
-    lost.bytes = lost.bytes.saturating_add(listed.size);
-    if listed.size > lost.largest.1 {
-        lost.largest = (listed.path, listed.size);
+    let sum = sums.entry((layer, by, loss)).or_insert_with(empty);
+    sum.files = sum.files.saturating_add(1);
+    sum.bytes = sum.bytes.saturating_add(listed.size);
+    if listed.size > sum.largest.1 {
+        sum.largest = (listed.path, listed.size);
     }
 }
 
