@@ -54,7 +54,7 @@ pub enum Instruction<'a> {
     Other(&'a str, &'a str),
 }
 
-impl<'a> Step<'a> {
+impl Step<'_> {
     /// The instruction as its author wrote it.
     pub fn written(&self) -> &str {
         &self.written

@@ -19,7 +19,7 @@ use super::installs::{Install, Manager, install, is_file_at};
 use super::quoted::quoted;
 use super::{Meta, Rule, Seen, Settings, Want};
 use crate::answer::size;
-use crate::model::dockerfile::{Command, Copied, Instruction, Step, commands};
+use crate::model::dockerfile::{Command, Copied, Instruction, Step};
 use crate::model::{Entry, EntryKind, Fact, Finding, LayerFacts, Level, RuleId};
 use crate::scan::Limits;
 
@@ -93,9 +93,8 @@ fn offence(seen: &Seen<'_>) -> Option<Finding> {
             {
                 copy = Some((step, copied));
             }
-            Some(Instruction::Run(line)) => {
-                let commands = commands(line);
-                for command in &commands {
+            Some(Instruction::Run(_)) => {
+                for command in seen.commands(step) {
                     let Some(install) = install(command) else { continue };
                     match &copy {
                         None => before.extend(manager_of_lists(&install)),
@@ -171,7 +170,8 @@ fn contents(facts: &LayerFacts) -> (bool, bool) {
 /// Files of a context that are no code.
 fn is_aside(name: &str) -> bool {
     const STARTS: &[&str] = &["Dockerfile", "README", "LICENSE", "docker-compose", ".", "Makefile"];
-    STARTS.iter().any(|start| name.starts_with(start)) || name.ends_with(".md")
+    STARTS.iter().any(|start| name.starts_with(start))
+        || matches!(name.rsplit_once('.'), Some((_, "md")))
 }
 
 fn finding(

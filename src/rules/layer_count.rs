@@ -16,7 +16,7 @@ use super::installs::{Manager, install};
 use super::quoted::quoted;
 use super::{Meta, Rule, Seen, Setting, Settings};
 use crate::answer::count;
-use crate::model::dockerfile::{Instruction, Step, commands};
+use crate::model::dockerfile::{Instruction, Step};
 use crate::model::{Finding, Level, RuleId};
 
 /// The rule.
@@ -126,7 +126,7 @@ fn foldable(seen: &Seen<'_>, most: usize) -> Option<Finding> {
     let mut worst = Row::default();
     for step in seen.own_steps() {
         match step.instruction() {
-            Some(Instruction::Run(line)) => row.add(seen, step, line),
+            Some(Instruction::Run(_)) => row.add(seen, step),
             // These make no layer and can stand anywhere.
             Some(Instruction::Other("ARG" | "LABEL" | "EXPOSE" | "VOLUME" | "STOPSIGNAL", _)) => {}
             _ => row = Row::default(),
@@ -139,9 +139,9 @@ fn foldable(seen: &Seen<'_>, most: usize) -> Option<Finding> {
 }
 
 impl<'s> Row<'s> {
-    fn add(&mut self, seen: &Seen<'_>, step: &'s Step<'s>, line: &str) {
+    fn add(&mut self, seen: &Seen<'_>, step: &'s Step<'s>) {
         let managers: BTreeSet<Manager> =
-            commands(line).iter().filter_map(install).map(|install| install.manager).collect();
+            seen.commands(step).iter().filter_map(install).map(|install| install.manager).collect();
         let layer = step.layer.and_then(|index| seen.layer(index));
         let is_small = layer.is_none_or(|(layer, _)| layer.descriptor.size < SMALL_BYTES);
         let is_same = !managers.is_disjoint(&self.last);

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::around::{Around, Base, Evidence};
-use crate::model::dockerfile::{self, Step};
+use crate::model::dockerfile::{self, Command, Step};
 use crate::model::image::Layer;
 use crate::model::{Fact, Image, LayerFacts, RuleId};
 use crate::scan::overlay::Overlay;
@@ -16,6 +16,7 @@ pub struct Seen<'a> {
     layers: Vec<(Layer<'a>, Option<&'a LayerFacts>)>,
     around: Around,
     steps: OnceLock<Vec<Step<'a>>>,
+    commands: OnceLock<Vec<Vec<Command>>>,
 }
 
 /// What the layers above do to an entry.
@@ -42,7 +43,8 @@ impl<'a> Seen<'a> {
             .layers()
             .map(|layer| (layer, facts.get(layer.index).copied().flatten()))
             .collect();
-        Self { image, layers, around: Around::default(), steps: OnceLock::new() }
+        let (steps, commands) = (OnceLock::new(), OnceLock::new());
+        Self { image, layers, around: Around::default(), steps, commands }
     }
 
     /// The same, with what else is known. `around.memo` must be of this image, and one that is
@@ -80,6 +82,13 @@ impl<'a> Seen<'a> {
     /// The lines that the image's author wrote, not the base image's vendor.
     pub fn own_steps(&self) -> impl Iterator<Item = &Step<'a>> {
         self.steps().iter().filter(|step| !step.is_base)
+    }
+
+    /// The commands of one of the author's `RUN` lines; none of any other step.
+    pub fn commands(&self, step: &Step<'_>) -> &[Command] {
+        let of = |step: &Step<'_>| if step.is_base { Vec::new() } else { step.commands() };
+        let all = self.commands.get_or_init(|| self.steps().iter().map(of).collect());
+        all.get(step.number).map_or(&[], Vec::as_slice)
     }
 
     /// The layer of that index.

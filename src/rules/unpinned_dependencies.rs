@@ -63,6 +63,11 @@ static META: Meta = Meta {
     settings: &[ALLOW, KINDS],
 };
 
+/// One of the author's `RUN` lines.
+type Run<'a> = (&'a Step<'a>, &'a [Command]);
+
+/// Most lines reported; nobody reads more, and each costs time.
+const MAX_LINES: usize = 100;
 /// Most names in one finding.
 const MAX_NAMES: usize = 5;
 
@@ -117,16 +122,15 @@ impl Rule for UnpinnedDependencies {
             findings.extend(base::finding(seen));
         }
         let is_constrained = is_constrained(seen);
-        let runs: Vec<(&Step<'_>, Vec<Command>)> = seen
+        let runs: Vec<Run<'_>> = seen
             .own_steps()
-            .map(|step| (step, step.commands()))
+            .map(|step| (step, seen.commands(step)))
             .filter(|(_, commands)| !commands.is_empty())
             .collect();
         let used: Vec<Install<'_>> =
             runs.iter().flat_map(|(_, commands)| commands.iter().filter_map(install)).collect();
-        for (step, commands) in &runs {
-            findings.extend(on_line(seen, &policy, step, commands, is_constrained));
-        }
+        let lines = runs.iter().filter_map(|run| on_line(seen, &policy, *run, is_constrained));
+        findings.extend(lines.take(MAX_LINES));
         findings.extend(clones::findings(seen, &policy, &runs));
         // What follows may be taken back by what is not read yet.
         if seen.is_complete() {
@@ -152,8 +156,7 @@ fn is_constrained(seen: &Seen<'_>) -> bool {
 fn on_line(
     seen: &Seen<'_>,
     policy: &Policy,
-    step: &Step<'_>,
-    commands: &[Command],
+    (step, commands): Run<'_>,
     is_constrained: bool,
 ) -> Option<Finding> {
     let mut names: Vec<String> = Vec::new();

@@ -29,20 +29,20 @@ impl<'a> Copied<'a> {
 
     /// Whether the whole build context is copied. The classic builder does not tell.
     pub fn is_whole_context(&self) -> bool {
-        let is_whole = |source: &&str| match source.trim_end_matches(['/', '.']) {
+        let is_whole = |source: &str| match source.trim_end_matches(['/', '.']) {
             // `COPY / /` copies another stage, whose name builders leave out: nobody unpacks
             // the build context over the root.
             "" => source.starts_with(['.', '/']) && self.destination != "/",
             source => matches!(source, "*" | "./*" | "**" | "./**"),
         };
-        !self.has("--from") && self.sources.iter().any(|source| is_whole(&source))
+        !self.has("--from") && self.sources.iter().any(|source| is_whole(source))
     }
 
     /// Whether it surely copies from another stage or image: most builders leave `--from` out,
     /// but an absolute path is hardly one of the build context.
     pub fn is_from_stage(&self) -> bool {
-        let is_absolute = |source: &&str| source.len() > 1 && source.starts_with('/');
-        self.has("--from") || self.sources.iter().all(|source| is_absolute(&source))
+        let is_absolute = |source: &str| source.len() > 1 && source.starts_with('/');
+        self.has("--from") || self.sources.iter().all(|source| is_absolute(source))
     }
 
     /// Whether it is the copy of a directory of which only a checksum is known.

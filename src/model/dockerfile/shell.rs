@@ -8,6 +8,8 @@ const MAX_COMMANDS: usize = 1000;
 const MAX_WORDS: usize = 20_000;
 /// How deep scripts within scripts (`bash -c "bash -c ..."`) are read.
 const MAX_DEPTH: u8 = 3;
+/// Most documents of one line; each is a search through the lines that follow.
+const MAX_DOCUMENTS: usize = 50;
 
 /// One simple command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -62,6 +64,7 @@ struct Split {
     command: Command,
     done: Vec<Command>,
     words: usize,
+    documents_read: usize,
 }
 
 /// What the next word is.
@@ -129,16 +132,12 @@ impl Split {
             self.end_word();
         }
         let document = rest.strip_prefix('<').filter(|_| arrow == '<');
-        match document.filter(|rest| !rest.starts_with('<')) {
-            Some(rest) => {
-                self.next = Next::Delimiter;
-                rest.strip_prefix('-').unwrap_or(rest)
-            }
-            None => {
-                self.next = if rest.starts_with('(') { Next::Word } else { Next::Target };
-                rest.trim_start_matches(['<', '>', '&', '|'])
-            }
+        if let Some(rest) = document.filter(|rest| !rest.starts_with('<')) {
+            self.next = Next::Delimiter;
+            return rest.strip_prefix('-').unwrap_or(rest);
         }
+        self.next = if rest.starts_with('(') { Next::Word } else { Next::Target };
+        rest.trim_start_matches(['<', '>', '&', '|'])
     }
 
     fn end_word(&mut self) {
@@ -146,7 +145,9 @@ impl Split {
         match std::mem::take(&mut self.next) {
             Next::Word => self.command.words.push(word),
             Next::Target => {}
+            Next::Delimiter if self.documents_read >= MAX_DOCUMENTS => {}
             Next::Delimiter => {
+                self.documents_read = self.documents_read.saturating_add(1);
                 let is_script = program::is_shell(self.command.program());
                 self.documents.push(Document { delimiter: word, is_script });
             }

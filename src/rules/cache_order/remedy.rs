@@ -47,8 +47,8 @@ pub(super) fn of(
         .take(MAX_FILES)
         .collect();
     if !local.is_empty() {
-        let copies: Vec<String> = local.iter().map(|file| copy_of(file)).collect();
-        return format!("write {}, then {own}, then {copy}", copies.join(", "));
+        let lines: Vec<String> = local.iter().map(|file| copy_of(file)).collect();
+        return format!("write {}, then {own}, then {copy}", lines.join(", "));
     }
     match project(install.manager).filter(|_| install.is_project) {
         Some((files, run)) => {
@@ -112,5 +112,6 @@ pub(super) fn is_list(name: &str) -> bool {
         "go.sum",
     ];
     let is_requirements = name.contains("requirements") || name.contains("constraints");
-    NAMES.contains(&name) || (is_requirements && (name.ends_with(".txt") || name.ends_with(".in")))
+    let is_text = matches!(name.rsplit_once('.'), Some((_, "txt" | "in")));
+    NAMES.contains(&name) || (is_requirements && is_text)
 }

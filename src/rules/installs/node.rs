@@ -46,7 +46,8 @@ pub(super) fn node<'a>(manager: Manager, words: &[&'a str], exact: &[&str]) -> O
     }
     let rest = verb(words, &["install", "i", "add"])?;
     let named = operands::named(rest, &NODE);
-    let is_local = |word: &&str| word.starts_with(['.', '/']) || word.ends_with(".tgz");
+    let is_local =
+        |word: &&str| word.starts_with(['.', '/']) || word.rsplit('.').next() == Some("tgz");
     let is_source = named.iter().any(is_local);
     let is_fixed = rest.contains(&"--frozen-lockfile");
     Some(Install {

@@ -64,7 +64,7 @@ pub(super) fn python<'a>(manager: Manager, words: &[&'a str]) -> Install<'a> {
     for operand in Operands::new(words, &PIP) {
         match operand {
             (Some("-r" | "--requirement" | "--requirements"), Some(file)) => {
-                install.files.push(file)
+                install.files.push(file);
             }
             (Some("-e"), Some(source)) => install.add(source),
             (Some("-c" | "--constraint" | "--constraints" | "--exclude-newer"), Some(_))

@@ -23,8 +23,8 @@ fn name<'a>(seen: &Seen<'a>) -> Option<&'a str> {
     let annotation = seen.image.manifest.annotations.get(NAME);
     let label = || seen.image.config.labels.get(NAME);
     let remark = || {
-        let comments = seen.image.config.history.iter().rev().map(|step| step.comment.as_str());
-        comments.filter_map(|comment| comment.strip_prefix("FROM ")).next()
+        let mut comments = seen.image.config.history.iter().rev().map(|step| step.comment.as_str());
+        comments.find_map(|comment| comment.strip_prefix("FROM "))
     };
     annotation.or_else(label).map(String::as_str).or_else(remark).map(str::trim)
 }

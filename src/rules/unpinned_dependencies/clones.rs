@@ -1,8 +1,8 @@
 //! `git clone` of no particular commit.
 
-use super::{ID, Policy, pins, placed};
+use super::{ID, MAX_LINES, Policy, Run, pins, placed};
 use crate::answer::count;
-use crate::model::dockerfile::{Command, Step};
+use crate::model::dockerfile::Command;
 use crate::model::{Finding, Level};
 use crate::rules::Seen;
 use crate::rules::quoted::list;
@@ -27,19 +27,15 @@ const VALUED: &[&str] = &[
 ];
 
 /// Clones of a branch, unless something is checked out later: which one, nobody can tell.
-pub(super) fn findings(
-    seen: &Seen<'_>,
-    policy: &Policy,
-    runs: &[(&Step<'_>, Vec<Command>)],
-) -> Vec<Finding> {
-    let mut all = runs.iter().flat_map(|(_, commands)| commands);
+pub(super) fn findings(seen: &Seen<'_>, policy: &Policy, runs: &[Run<'_>]) -> Vec<Finding> {
+    let mut all = runs.iter().flat_map(|(_, commands)| *commands);
     if !policy.asks("git") || all.any(chooses_commit) {
         return Vec::new();
     }
-    runs.iter().filter_map(|(step, commands)| on_line(seen, step, commands)).collect()
+    runs.iter().filter_map(|run| on_line(seen, *run)).take(MAX_LINES).collect()
 }
 
-fn on_line(seen: &Seen<'_>, step: &Step<'_>, commands: &[Command]) -> Option<Finding> {
+fn on_line(seen: &Seen<'_>, (step, commands): Run<'_>) -> Option<Finding> {
     let mut names: Vec<String> = commands.iter().filter_map(cloned).collect();
     names.dedup();
     if names.is_empty() {

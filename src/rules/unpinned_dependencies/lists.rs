@@ -24,9 +24,9 @@ impl Kind {
     /// The kind of an entry that is a list of an application's dependencies.
     pub(super) fn of(entry: &Entry<'_>) -> Option<Self> {
         let name = entry.name();
-        let kind = if name.ends_with(".txt") && name.contains("requirements")
-            || (name.ends_with(".txt") && entry.parent().rsplit('/').next() == Some("requirements"))
-        {
+        let folder = entry.parent().rsplit('/').next().unwrap_or_default();
+        let is_requirements = name.contains("requirements") || folder == "requirements";
+        let kind = if is_requirements && entry.extension() == "txt" {
             Self::Requirements
         } else if matches!(
             name,

@@ -1,7 +1,7 @@
 //! Projects that are installed without a lock file.
 
-use super::{ID, META, Policy, placed};
-use crate::model::dockerfile::{Command, Instruction, Step};
+use super::{ID, MAX_LINES, META, Policy, Run, placed};
+use crate::model::dockerfile::Instruction;
 use crate::model::{Entry, EntryKind, Finding, Level};
 use crate::rules::Seen;
 use crate::rules::installs::{Install, Manager, install};
@@ -62,11 +62,7 @@ pub(super) fn is_locked_at(seen: &Seen<'_>, folder: &str) -> bool {
 
 /// Only a warning, whatever the policy asks: a lock file may have been mounted for the one line
 /// that needs it, and leave no trace.
-pub(super) fn findings(
-    seen: &Seen<'_>,
-    policy: &Policy,
-    runs: &[(&Step<'_>, Vec<Command>)],
-) -> Vec<Finding> {
+pub(super) fn findings(seen: &Seen<'_>, policy: &Policy, runs: &[Run<'_>]) -> Vec<Finding> {
     let is_frozen = ["UV_FROZEN", "UV_LOCKED"].iter().any(|name| {
         seen.image.config.env_pairs().any(|(known, value)| known == *name && !value.is_empty())
     });
@@ -78,7 +74,7 @@ pub(super) fn findings(
         asks && !install.is_fixed && !is_frozen && !is_locked(seen, install.manager)
     };
     let mut findings = Vec::new();
-    for (step, commands) in runs {
+    for (step, commands) in runs.iter().take(MAX_LINES) {
         let Some(install) = commands.iter().filter_map(install).find(|install| is_free(install))
         else {
             continue;

@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Longest name. PyPI's own limit is 214 with npm; real ones stay far below.
+/// Longest name; npm allows 214 letters, real ones stay far below.
 const MAX_NAME: usize = 100;
 
-/// A name as PyPI compares it.
+/// A name as indexes compare it (PEP 503).
 pub(super) fn normal(name: &str) -> String {
     name.to_ascii_lowercase().replace(['_', '.'], "-")
 }
@@ -131,8 +131,9 @@ static EXACT_NODE: LazyLock<Regex> =
 
 /// A package of npm: `left-pad`, `@scope/name@^1`.
 pub(super) fn node(word: &str) -> Option<String> {
-    let is_elsewhere =
-        word.starts_with(['.', '/', '~']) || word.contains(':') || word.ends_with(".tgz");
+    let is_elsewhere = word.starts_with(['.', '/', '~'])
+        || word.contains(':')
+        || word.rsplit_once('.').is_some_and(|(_, end)| end == "tgz");
     if is_elsewhere || word.contains(['$', '{', '`']) {
         return None;
     }

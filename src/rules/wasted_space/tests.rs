@@ -1,6 +1,6 @@
 //! Space that later layers waste, by reason.
 
-use super::super::testing::{Sample, entry, file, sized};
+use super::super::testing::{Sample, entry, file, link, sized};
 use super::*;
 use crate::model::EntryKind;
 use crate::rules::settings::SettingValue;
@@ -99,6 +99,19 @@ fn hiding_it_among_directories_and_small_files_does_not_help() {
     let sample =
         debian().layer("RUN build", &many).layer("RUN clean", &[entry("opt", EntryKind::Opaque)]);
     insta::assert_snapshot!(sample.findings()[0].message, @"layer 2 (`RUN clean`) deletes 150.0 MiB of layer 1 (600 files, 42 % of the image); the largest is `opt/a/0` with 256.0 KiB");
+}
+
+#[test]
+fn other_names_of_a_file_take_no_space() {
+    let names = [
+        sized("opt/conda/lib/x", "", 100 * MIB),
+        link("opt/conda/pkgs/x", EntryKind::HardLink, "opt/conda/lib/x"),
+    ];
+    let sample = debian().layer("RUN conda", &names).layer("RUN clean", &[gone("opt/conda/pkgs")]);
+    assert_eq!(sample.words(), "");
+    let over = link("opt/conda/lib/x", EntryKind::HardLink, "etc/y");
+    let sample = debian().layer("RUN conda", &names).layer("RUN link", &[over]);
+    assert_eq!(sample.findings()[0].size, Some(100 * MIB));
 }
 
 #[test]

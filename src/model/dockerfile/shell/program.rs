@@ -53,19 +53,23 @@ pub(super) fn assignment(word: &str) -> Option<(&str, &str)> {
     (!name.is_empty() && is_name(name)).then_some((name, value))
 }
 
+/// Most wrappers around one program.
+const MAX_WRAPPERS: usize = 20;
+
 /// Program and words, without what stands in front of them.
 pub(super) fn unwrapped(words: &[String]) -> &[String] {
-    let mut words = words;
-    while let Some((first, rest)) = words.split_first() {
-        words = match assignment(first) {
-            Some(_) => rest,
-            None => match inner(name(first), rest) {
-                Some(inner) => inner,
-                None => break,
-            },
-        };
+    let mut words = without_assignments(words);
+    for _ in 0..MAX_WRAPPERS {
+        let Some((first, rest)) = words.split_first() else { break };
+        let Some(inner) = inner(name(first), rest) else { break };
+        words = without_assignments(inner);
     }
     words
+}
+
+fn without_assignments(words: &[String]) -> &[String] {
+    let count = words.iter().take_while(|word| assignment(word).is_some()).count();
+    words.get(count..).unwrap_or_default()
 }
 
 /// The words that a wrapper runs; `None` when it is none.

@@ -115,6 +115,21 @@ fn the_depth_of_scripts_is_capped() {
     assert!(shown(&nest(4))[0].starts_with("bash|-c|"), "{:?}", shown(&nest(4)));
 }
 
+#[test]
+fn the_number_of_documents_is_capped() {
+    for (count, expected) in [(49, 0), (50, 0), (51, 1)] {
+        let makes = commands(&"cat <<E\nmake\nE\n".repeat(count)).into_iter();
+        assert_eq!(makes.filter(|command| command.program() == "make").count(), expected);
+    }
+}
+
+#[test]
+fn the_number_of_wrappers_is_capped() {
+    for (count, expected) in [(19, "make"), (20, "make"), (21, "sudo")] {
+        assert_eq!(commands(&("sudo ".repeat(count) + "make"))[0].program(), expected);
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn hostile_lines_are_no_panic(
