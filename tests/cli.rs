@@ -92,8 +92,10 @@ fn help_explains_check() {
               How to print
 
               Possible values:
-              - table: For people
-              - json:  One JSON object per image, one after the other: a stream that `jq` reads
+              - table:  For people
+              - json:   One JSON object per image, one after the other: a stream that `jq` reads
+              - sarif:  One SARIF 2.1.0 log of all images, for code scanning
+              - github: Annotations for a GitHub Actions job
 
               [default: table]
 

@@ -30,7 +30,7 @@ const PATHS: [&str; 8] = [
 
 /// Contents that rules care for, and one they do not.
 fn contents() -> Vec<Vec<u8>> {
-    let gguf = [&b"GGUF\x03\0\0\0\x05\0\0\0\0\0\0\0"[..], &[1; 300 << 10]].concat();
+    let gguf = [&b"GGUF\x03\0\0\0\x05\0\0\0\0\0\0\0"[..], &vec![1; 300 << 10]].concat();
     vec![
         b"plain text\n".to_vec(),
         b"DB_PASSWORD=hunter2secure\n".to_vec(),

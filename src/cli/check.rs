@@ -184,7 +184,7 @@ pub async fn check_all(
                     match shown.output {
                         Output::Json => writeln!(stdout, "{}", json::pretty(&verdict))?,
                         Output::Github => {
-                            stdout.write_all(github::commands(&verdict).as_bytes())?
+                            stdout.write_all(github::commands(&verdict).as_bytes())?;
                         }
                         Output::Sarif | Output::Table => {}
                     }

@@ -342,8 +342,9 @@ mod tests {
         used_in.try_send(vec![9; PLAIN_BUFFER_BYTES]).unwrap();
         used_in.try_send(vec![9; 5]).unwrap();
         let mut buffers = Buffers { full, used };
-        let mut source: &[u8] = &[7; PLAIN_BUFFER_BYTES + 3];
-        assert_eq!(buffers.fill(&mut source).0, [7; PLAIN_BUFFER_BYTES]);
+        let bytes = vec![7; PLAIN_BUFFER_BYTES + 3];
+        let mut source = bytes.as_slice();
+        assert_eq!(buffers.fill(&mut source).0, bytes[..PLAIN_BUFFER_BYTES]);
         assert_eq!(buffers.fill(&mut source).0, [7; 3]);
         assert!(buffers.fill(&mut source).0.is_empty());
     }

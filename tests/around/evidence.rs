@@ -49,7 +49,7 @@ fn put_attestation(
     key: &str,
     predicate: &str,
 ) -> Digest {
-    let mut layer = json!(descriptor(IN_TOTO, predicate.as_bytes()));
+    let mut layer = json!(registry.put_blob(IN_TOTO, predicate));
     layer["annotations"] = json!({key: predicate});
     let config = descriptor(EMPTY, b"{}");
     let document = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST,

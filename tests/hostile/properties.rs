@@ -1,7 +1,7 @@
 //! What holds for any layer: no panic, the same facts however its bytes arrive, nothing kept
 //! beyond the caps. Tried on the attacks, and on what becomes of them when bytes are changed.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::LazyLock;
 
 use plimsoll::model::{Digest, LayerFacts};
@@ -24,8 +24,19 @@ struct Dripping<'a> {
 
 impl Read for Dripping<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = buffer.len().min(self.at_once);
-        self.bytes.read(&mut buffer[..count])
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Dripping<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(&self.bytes[..self.bytes.len().min(self.at_once)])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.bytes = &self.bytes[count..];
     }
 }
 

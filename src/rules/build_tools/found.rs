@@ -142,11 +142,11 @@ impl<'a> Found<'a> {
         let (_, fact) = self.of(DEV_PACKAGES).max_by_key(|(_, fact)| files(fact))?;
         let number = usize::try_from(self.dev_packages()).unwrap_or(usize::MAX);
         let names = fact.particular(NAMES).unwrap_or_default().split_whitespace();
-        let mut named: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-        if named.len() < number {
-            named.push("...".to_owned());
+        let mut quoted: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        if quoted.len() < number {
+            quoted.push("...".to_owned());
         }
-        Some(format!("{} ({})", count(number, "`-dev` package"), named.join(", ")))
+        Some(format!("{} ({})", count(number, "`-dev` package"), quoted.join(", ")))
     }
 
     /// The test tools that somebody put there, by name.
