@@ -23,9 +23,9 @@ lint:
 	else echo "cargo-deny is not installed: licences, bans and sources are not checked"; fi
 
 bench:
-	tests/install.sh docker-registry skopeo igzip time curl jq
-	$(CARGO) build --release
-	PLIMSOLL=$(TARGET)/release/plimsoll benches/bench.sh
+	tests/install.sh docker-registry skopeo igzip time curl jq pip3
+	$(CARGO) build --release --bin plimsoll --example scan-shares
+	PLIMSOLL=$(TARGET)/release/plimsoll SCAN_SHARES=$(TARGET)/release/examples/scan-shares benches/bench.sh
 
 corpus:
 	tests/install.sh mmdebstrap npm pip3 openssl ssh-keygen gpg unshare time

