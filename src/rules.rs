@@ -53,6 +53,7 @@ pub use settings::{Setting, SettingKind, Settings};
 
 use crate::model::{Entry, Fact, Finding, Level, RuleId, Undecided};
 use crate::scan::Limits;
+use crate::scan::deep::Window;
 use crate::scan::inside::Closed;
 
 /// What a rule asks to see of an entry.
@@ -62,7 +63,8 @@ pub enum Want {
     Nothing,
     /// The head is enough (up to [`crate::scan::HEAD_BYTES`]).
     Head,
-    /// The whole content, up to [`Limits::text_bytes`].
+    /// The whole content, up to [`Limits::text_bytes`]; what comes behind that is offered to
+    /// [`Rule::look_on`]. Of something packed, up to [`crate::scan::inside::TEXT_BYTES`].
     Whole,
     /// The whole content in windows of [`crate::scan::deep::WINDOW_BYTES`]: `look` is called for
     /// each in turn, up to [`crate::scan::deep::MAX_WINDOWED_BYTES`]. Not together with
@@ -105,6 +107,9 @@ pub trait Rule: Sync {
 
     /// Records facts about an entry it wanted. `content` is as much as it wanted and as there is.
     fn look(&self, _entry: &Entry<'_>, _content: &[u8], _limits: &Limits, _facts: &mut Vec<Fact>) {}
+
+    /// Records facts about what comes behind the part of a text that it saw whole.
+    fn look_on(&self, _entry: &Entry<'_>, _window: &Window<'_>, _facts: &mut Vec<Fact>) {}
 
     /// Sums up the entries of one layer, for a rule that cares for totals and not for single
     /// files; a fact for each of 100,000 cached files would fill the store.

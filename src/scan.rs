@@ -329,6 +329,8 @@ impl<'a> LayerScan<'a> {
             self.look_inside(archive, entry, &wants)?;
         } else if wants.contains(&Want::Windows) {
             self.look_in_windows(archive, entry, &wants, deep::MAX_WINDOWED_BYTES)?;
+        } else if whole && entry.size > self.limits.text_bytes {
+            self.look_on(archive, entry, &wants, deep::MAX_WINDOWED_BYTES)?;
         }
         // One large text must not keep its memory for the rest of the layer.
         self.content.shrink_to(1 << 20);

@@ -16,6 +16,7 @@
 mod gates;
 mod kubernetes;
 mod named;
+mod packed;
 mod places;
 mod source;
 mod unsearched;
@@ -29,6 +30,7 @@ use super::{Fate, Meta, Rule, Seen, Settings, Want};
 use crate::model::image::Layer;
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
 use crate::scan::Limits;
+use crate::scan::deep::Window;
 
 /// The rule.
 pub struct SecretFile;
@@ -73,9 +75,14 @@ impl Rule for SecretFile {
         if entry.kind != EntryKind::File || entry.size < MIN_BYTES {
             return Want::Nothing;
         }
-        let wanted =
-            text::is_searchable(entry.extension(), head) || named::named(entry.path).is_some();
-        if wanted { Want::Whole } else { Want::Nothing }
+        let wanted = text::is_searchable(entry.extension(), head)
+            || named::named(entry.path).is_some()
+            || source::is_store(entry, head);
+        match wanted {
+            _ if packed::is_wanted(entry, head) => Want::Inside,
+            true => Want::Whole,
+            false => Want::Nothing,
+        }
     }
 
     fn look(&self, entry: &Entry<'_>, content: &[u8], limits: &Limits, facts: &mut Vec<Fact>) {
@@ -103,6 +110,19 @@ impl Rule for SecretFile {
         let mut lines = text::Lines::of(&content);
         for sighting in distinct(found) {
             facts.push(fact(entry, &sighting, lines.at(sighting.span.start)));
+        }
+    }
+
+    /// In data and logs of that length only what is surely a secret counts.
+    fn look_on(&self, entry: &Entry<'_>, window: &Window<'_>, facts: &mut Vec<Fact>) {
+        let content = text::narrow(window.bytes);
+        let found = tokens::find(&content, MAX_PER_FILE).into_iter().filter(|sighting| {
+            sighting.strength == Strength::Strong && sighting.span.end > window.repeated
+        });
+        let mut lines = text::Lines::of(&content);
+        for sighting in distinct(found.collect()) {
+            let line = window.lines.saturating_add(lines.at(sighting.span.start));
+            facts.push(fact(entry, &sighting, line));
         }
     }
 
@@ -157,6 +177,9 @@ fn is_strong(fact: &Fact) -> bool {
 
 /// What a fact asks for, by its strength and its place; `None`: nothing at all.
 fn level(fact: &Fact) -> Option<Level> {
+    if packed::is_packed(&fact.path) {
+        return packed::level(fact);
+    }
     match places::place(&fact.path) {
         Place::PackageTests => None,
         Place::Application if is_strong(fact) => Some(Level::Deny),
@@ -171,9 +194,12 @@ fn level(fact: &Fact) -> Option<Level> {
 /// made up for tests; tokens with a provider's format are not, and test programs ask for them by
 /// name.
 fn is_login_of_tests(fact: &Fact) -> bool {
+    is_token(fact) && places::is_test(&fact.path) && named::named(&fact.path).is_some()
+}
+
+/// Whether it has a provider's format.
+fn is_token(fact: &Fact) -> bool {
     patterns::all().any(|pattern| pattern.kind == fact.kind)
-        && places::is_test(&fact.path)
-        && named::named(&fact.path).is_some()
 }
 
 /// One secret of one layer, in one file or several.
@@ -214,9 +240,10 @@ impl<'a> Secret<'a> {
         let message = format!(
             "`{}`{line} {verb} {what} ({length} characters, fingerprint {fingerprint}){others}{}",
             fact.path,
-            seen.fate_words(self.layer.index, &fact.path)
+            seen.fate_words(self.layer.index, packed::outermost(&fact.path))
         );
-        let visible = seen.fate(self.layer.index, &fact.path) == Fate::Visible;
+        let fate = seen.fate(self.layer.index, packed::outermost(&fact.path));
+        let visible = fate == Fate::Visible;
         Finding::new(ID, self.level, message, fix(fact, visible))
             .in_layer(self.layer)
             .at_path(&fact.path, fact.size)

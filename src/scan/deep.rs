@@ -8,17 +8,31 @@ use std::ops::ControlFlow;
 use super::decompress::{ContentDefect, Failure};
 use super::entries::Archive;
 use super::inside::{self, Closed, Packed, Stop, Unpacking, Visit};
-use super::{Ending, LayerScan};
+use super::{Ending, HEAD_BYTES, LayerScan};
 use crate::model::Entry;
 use crate::rules::unreadable_layer::Defect;
 use crate::rules::{RULES, Rule, Want};
 
 /// Bytes of one window.
 pub const WINDOW_BYTES: usize = 1 << 20;
-/// How much of one window the next one repeats, so that nothing shorter is cut in two.
-pub const OVERLAP_BYTES: usize = 4096;
+/// How much of one window the next one repeats, so that nothing shorter is cut in two. Private
+/// keys are looked at up to this length.
+pub const OVERLAP_BYTES: usize = 64 << 10;
 /// Most bytes of a file that are seen in windows. Package databases stay below 200 MB.
 pub const MAX_WINDOWED_BYTES: u64 = 256 << 20;
+/// Facts of one file after which no more is looked for in it.
+const ENOUGH_FACTS: usize = 100;
+
+/// A part of a text that is too long to be seen whole.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'a> {
+    /// The part.
+    pub bytes: &'a [u8],
+    /// How many of them, at the beginning, were seen before.
+    pub repeated: usize,
+    /// How many lines end before it.
+    pub lines: u64,
+}
 
 impl LayerScan<'_> {
     /// Tells the observer of the facts from `known` on, each once.
@@ -78,6 +92,38 @@ impl LayerScan<'_> {
         }
     }
 
+    /// Shows the rules that saw the first part of a text what comes behind it. No window begins
+    /// behind `most` bytes.
+    pub(super) fn look_on(
+        &mut self,
+        archive: &mut Archive<impl BufRead>,
+        entry: &Entry<'_>,
+        wants: &[Want],
+        most: u64,
+    ) -> Result<(), Ending> {
+        let (mut seen, mut lines) = (bytes(self.content.len()), 0_u64);
+        let before = self.layer.facts.len();
+        while seen < most && self.layer.facts.len() - before < ENOUGH_FACTS {
+            let drop = self.content.len().saturating_sub(OVERLAP_BYTES);
+            let dropped = self.content.drain(..drop);
+            lines += bytes(dropped.filter(|byte| *byte == b'\n').count());
+            let repeated = self.content.len();
+            self.fill(archive, repeated + WINDOW_BYTES)?;
+            if self.content.len() == repeated {
+                return Ok(());
+            }
+            seen = seen.saturating_add(bytes(self.content.len() - repeated));
+            let shown = wants.iter().zip(RULES).enumerate();
+            for (index, (_, rule)) in shown.filter(|(_, (want, _))| **want == Want::Whole) {
+                let window = Window { bytes: &self.content, repeated, lines };
+                let known = self.layer.facts.len();
+                rule.look_on(entry, &window, &mut self.layer.facts);
+                self.cap_facts(index, *rule, known)?;
+            }
+        }
+        Ok(())
+    }
+
     fn show(&mut self, entry: &Entry<'_>, wants: &[Want]) -> Result<(), Ending> {
         for (index, (want, rule)) in wants.iter().zip(RULES).enumerate() {
             if *want == Want::Windows {
@@ -116,6 +162,10 @@ impl LayerScan<'_> {
         self.content = read;
         ending.map_or(Ok(()), Err)
     }
+}
+
+fn bytes(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// What was not read of the current member. A failure is kept: readers on top rewrap it.
@@ -167,14 +217,25 @@ impl Visitor<'_, '_> {
 }
 
 impl Visit for Visitor<'_, '_> {
+    fn wants_text(&self, entry: &Entry<'_>, head: &[u8]) -> bool {
+        let asked = self.asked.iter().zip(RULES).filter(|(asked, _)| **asked);
+        asked.into_iter().any(|(_, rule)| rule.want(entry, head) == Want::Whole)
+    }
+
     fn member(&mut self, entry: &Entry<'_>, head: &[u8]) -> ControlFlow<(), bool> {
-        let mut goes_inside = false;
-        self.each(|scan, rule| match rule.want(entry, head) {
-            Want::Nothing => {}
-            Want::Inside => goes_inside = true,
-            Want::Head | Want::Whole | Want::Windows => {
-                rule.look(entry, head, scan.limits, &mut scan.layer.facts);
-            }
+        let (text, mut goes_inside) = (head, false);
+        let head = text.get(..HEAD_BYTES).unwrap_or(text);
+        self.each(|scan, rule| {
+            let content = match rule.want(entry, head) {
+                Want::Nothing => return,
+                Want::Inside => {
+                    goes_inside = true;
+                    return;
+                }
+                Want::Head | Want::Windows => head,
+                Want::Whole => text,
+            };
+            rule.look(entry, content, scan.limits, &mut scan.layer.facts);
         })?;
         ControlFlow::Continue(goes_inside)
     }

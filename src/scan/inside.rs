@@ -2,7 +2,7 @@
 //! and zlib streams unpack to, also of each other. Rules that ask ([`crate::rules::Want::Inside`])
 //! see each as an entry of its own, at `<path>!/<member>`.
 //!
-//! Nothing is kept but one head at a time. Depth and unpacked bytes are capped; what lies beyond
+//! Nothing is kept but one head, or the start of one text, at a time. Depth and unpacked bytes are capped; what lies beyond
 //! is not passed over in silence but reported as [`Closed`].
 
 use std::cell::Cell;
@@ -25,6 +25,8 @@ pub const MAX_DEPTH: u8 = 4;
 const FREE_BYTES: u64 = 64 << 20;
 /// Unpacked bytes per packed byte beyond that. Texts stay below 20; zeros reach 1000.
 const RATIO: u64 = 100;
+/// How much of a text in something packed is searched.
+pub const TEXT_BYTES: usize = 1 << 20;
 /// Stands between an archive and its member.
 pub const SEPARATOR: &str = "!/";
 
@@ -39,6 +41,10 @@ pub enum Closed {
 
 /// Is shown what is inside.
 pub(super) trait Visit {
+    /// Whether more of an entry than its head is to be shown, up to [`TEXT_BYTES`].
+    fn wants_text(&self, _entry: &Entry<'_>, _head: &[u8]) -> bool {
+        false
+    }
     /// Shows one entry. The answer is whether to go inside it too; breaking ends everything.
     fn member(&mut self, entry: &Entry<'_>, head: &[u8]) -> ControlFlow<(), bool>;
     /// Is told that an entry could not be looked through.
@@ -201,14 +207,16 @@ impl Unpacking<'_> {
         file: Packed<'_>,
         inside: &str,
     ) -> Result<(), Stop> {
+        let entry = Entry { path, kind: EntryKind::File, size: file.size, link: None };
         let mut head = Vec::with_capacity(HEAD_BYTES);
-        let most = u64::try_from(HEAD_BYTES).unwrap_or(u64::MAX);
-        let read = content.take(most).read_to_end(&mut head);
+        let mut read = read_up_to(HEAD_BYTES, content, &mut head);
+        if read.is_ok() && self.visit.wants_text(&entry, &head) {
+            read = read_up_to(TEXT_BYTES, content, &mut head);
+        }
         if read.is_err() && self.why() == Closed::TooLarge {
             return Err(self.stop());
         }
         // Damage in one member must not hide the next: what was read of it counts.
-        let entry = Entry { path, kind: EntryKind::File, size: file.size, link: None };
         let goes_inside = match self.visit.member(&entry, &head) {
             ControlFlow::Break(()) => return Err(Stop::Enough),
             ControlFlow::Continue(goes_inside) => goes_inside,
@@ -232,6 +240,12 @@ impl Unpacking<'_> {
             ControlFlow::Break(()) => Err(Stop::Enough),
         }
     }
+}
+
+/// Reads until the buffer has so many bytes or there are no more.
+fn read_up_to(most: usize, content: &mut dyn Read, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let missing = most.saturating_sub(buffer.len());
+    content.take(u64::try_from(missing).unwrap_or(u64::MAX)).read_to_end(buffer)
 }
 
 /// Content of an archive's current member.

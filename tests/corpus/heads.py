@@ -101,15 +101,13 @@ def sub(number: int, content: bytes) -> bytes:
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
-def onnx(size: int, external: str = "") -> bytes:
-    """A model whose graph has one initializer, inside or in another file."""
+def onnx(size: int, *external: str) -> bytes:
+    """A model whose graph has one initializer inside, or one in each of the other files."""
     tensor = b"\x08\x80\x08" + b"\x10\x01" + sub(8, b"encoder.weight")
-    if external:
-        tensor += sub(13, sub(1, b"location") + sub(2, external.encode())) + b"\x70\x01"
-    else:
-        tensor += sub(9, noise(size))
+    outside = [sub(13, sub(1, b"location") + sub(2, name.encode())) + b"\x70\x01" for name in external]
+    tensors = [tensor + where for where in outside] or [tensor + sub(9, noise(size))]
     node = sub(1, b"input") + sub(2, b"output") + sub(4, b"MatMul")
-    graph = sub(1, node) + sub(2, b"main_graph") + sub(5, tensor)
+    graph = sub(1, node) + sub(2, b"main_graph") + b"".join(sub(5, each) for each in tensors)
     return b"\x08\x08" + sub(2, b"pytorch") + sub(3, b"2.4.1") + sub(7, graph) + sub(8, b"\x0a\x00\x10\x11")
 
 

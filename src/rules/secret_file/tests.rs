@@ -5,6 +5,7 @@ use super::super::secrets::tokens::tests::{BASE62, LETTERS, github, noise};
 use super::super::testing::{Sample, entry, file};
 use super::*;
 
+mod far;
 mod plants;
 
 fn one(path: &str, content: impl AsRef<[u8]>) -> Sample {

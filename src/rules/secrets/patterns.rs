@@ -179,7 +179,8 @@ fn bech32(value: &[u8], behind: &[u8]) -> Option<Strength> {
 }
 
 /// A JSON Web Token with a header that names its algorithm and a payload that is no example.
-/// What it opens, and until when, is not to be seen: a warning.
+/// What it opens, and until when, is seldom to be seen: a warning. Supabase's key for servers
+/// says that it passes every access rule.
 fn jwt(value: &[u8], _: &[u8]) -> Option<Strength> {
     let mut parts = value.split(|byte| *byte == b'.');
     let (header, payload) = (encoded::base64(parts.next()?)?, encoded::base64(parts.next()?)?);
@@ -188,7 +189,9 @@ fn jwt(value: &[u8], _: &[u8]) -> Option<Strength> {
     let payload = String::from_utf8_lossy(&payload).to_ascii_lowercase();
     let example = ["example", "john", "1234567890", "some", "sample", "test"];
     let example = payload.len() < 20 || example.iter().any(|word| payload.contains(word));
-    (signed && !example && payload.starts_with('{')).then_some(Weak)
+    let is_service = payload.contains("supabase") && payload.contains(r#""service_role""#);
+    let strength = if is_service { Strong } else { Weak };
+    (signed && !example && payload.starts_with('{')).then_some(strength)
 }
 
 /// A header's value; `Basic` has a user and a password in it.

@@ -145,8 +145,8 @@ impl<'a> Search<'a> {
         }
         let found = format.token_at(self.text, start, self.boundary.window(start));
         let looked = found.as_ref().map_or(format.pattern.reach, |found| found.span.len());
-        if let Some(found) = found.filter(|found| self.is_new(found, place)) {
-            self.tokens.push(found);
+        if let Some(found) = found {
+            self.note(found, place);
         }
         self.charge(looked);
     }
@@ -156,11 +156,18 @@ impl<'a> Search<'a> {
         self.is_flooded |= self.work_bytes > MAX_WORK_BYTES || self.tokens.len() >= MAX_SIGHTINGS;
     }
 
-    /// Whether it is a token of its own, which two keywords of one format may have found.
-    fn is_new(&self, found: &Sighting, place: Place) -> bool {
-        let known = self.tokens.iter().rev().take(4).any(|known| known.span == found.span);
-        let bounded = place != Place::Inside || self.boundary.is_before(found.span.start);
-        bounded && !known
+    /// Keeps it, unless another keyword has found it already. A provider's token in an
+    /// `Authorization` header is what the provider's format says.
+    fn note(&mut self, found: Sighting, place: Place) {
+        if place == Place::Inside && !self.boundary.is_before(found.span.start) {
+            return;
+        }
+        let last = self.tokens.iter_mut().rev().take(4);
+        match last.into_iter().find(|known| known.span == found.span) {
+            None => self.tokens.push(found),
+            Some(known) if known.strength < found.strength => *known = found,
+            Some(_) => {}
+        }
     }
 
     fn key(&mut self, hit: Range<usize>) {

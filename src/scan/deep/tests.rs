@@ -58,6 +58,27 @@ fn windows_end_at_the_cap() {
     assert_eq!(found(padding * 9), 1);
 }
 
+#[test]
+fn the_search_of_a_long_text_ends_at_the_cap() {
+    let limits = Limits { text_bytes: 100, ..Limits::default() };
+    let token = format!(" {}\n", crate::rules::secrets::tokens::tests::github("ghp_"));
+    let text = ["x\n".repeat(WINDOW_BYTES / 2), token].concat();
+    let bytes = tar_of(&[("a.log", text.into_bytes())]);
+    let found = |most: usize| {
+        let mut observer = ReadAll;
+        let mut scan = LayerScan::new(&Digest::of(b"x"), 1, &limits, &mut observer);
+        let mut archive = Archive::new(&bytes[..], &limits);
+        let member = archive.next_member().unwrap().unwrap();
+        let entry = Entry { path: "a.log", kind: EntryKind::File, size: member.size, link: None };
+        let wants = [Want::Whole; RULES.len()];
+        let most = most.try_into().unwrap();
+        assert!(scan.look_on(&mut archive, &entry, &wants, most).is_ok());
+        scan.layer.facts.len()
+    };
+    // The token stands behind the first window.
+    assert_eq!([found(WINDOW_BYTES - 1), found(WINDOW_BYTES), found(WINDOW_BYTES + 1)], [0, 0, 1]);
+}
+
 const GGUF: &[u8] = b"GGUF\x03\0\0\0\x05\0\0\0\0\0\0\0";
 
 /// Weights that do not compress, behind a text that does.

@@ -1,7 +1,7 @@
 //! Binary containers of private keys, by what they say of themselves.
 
 use super::super::super::secrets::placeholders::is_published;
-use super::super::super::secrets::{Sighting, Strength};
+use super::super::super::secrets::{Sighting, Strength, private_key};
 
 const KIND: (&str, &str) = ("key-store", "a store with a private key");
 /// A store of passwords under a master password.
@@ -18,8 +18,23 @@ pub(super) fn find(content: &[u8]) -> Option<Sighting> {
     if content.starts_with(KEEPASS) {
         return Some(Sighting::new(VAULT, 0, content, Strength::Weak));
     }
+    if let Some(found) = gnupg(content) {
+        return Some(found);
+    }
     let found = is_java(content) || is_asn1(content) || is_other(content);
     (found && !is_published(content)).then(|| Sighting::new(KIND, 0, content, Strength::Strong))
+}
+
+/// A key of `GnuPG`'s agent, in its canonical form or in the one with names, which other names
+/// such as `Created:` may precede (agent/keyformat.txt).
+fn gnupg(content: &[u8]) -> Option<Sighting> {
+    let named =
+        |key: &[u8]| content.starts_with(key) || contains(content, &[&b"\n"[..], key].concat());
+    if content.starts_with(b"(21:protected-private-key") || named(b"Key: (protected-private-key") {
+        return Some(Sighting::new(private_key::ENCRYPTED, 0, content, Strength::Weak));
+    }
+    let plain = content.starts_with(b"(11:private-key") || named(b"Key: (private-key");
+    plain.then(|| Sighting::new(private_key::KIND, 0, content, Strength::Strong))
 }
 
 /// PKCS #12 and PKCS #8.
@@ -77,17 +92,13 @@ fn number(content: &[u8], at: usize, length: usize) -> Option<usize> {
         .try_fold(0_usize, |number, byte| number.checked_mul(256)?.checked_add(usize::from(*byte)))
 }
 
-/// `GnuPG`'s keys and rings, Microsoft's PVK, Oracle's wallet that opens itself.
+/// `GnuPG`'s rings, Microsoft's PVK, Oracle's wallet that opens itself.
 fn is_other(content: &[u8]) -> bool {
-    let gnupg = content.starts_with(b"(11:private-key")
-        || content.starts_with(b"(21:protected-private-key")
-        || content.starts_with(b"Key: (private-key")
-        || content.starts_with(b"Key: (protected-private-key");
     // Packet 5, a secret key, with a length of two bytes or a new one.
     let ring = matches!(content, [0x95, 0..=0x0f, _, 3..=6, ..] | [0xc5, _, _, 3..=6, ..]);
     let pvk = content.starts_with(&[0x1e, 0xf1, 0xb5, 0xb0]);
     let wallet = content.starts_with(&[0xa1, 0xf8, 0x4e]);
-    gnupg || (ring && content.len() >= 100) || pvk || wallet
+    (ring && content.len() >= 100) || pvk || wallet
 }
 
 fn contains(content: &[u8], wanted: &[u8]) -> bool {
@@ -142,12 +153,28 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_gnupg_are_known_in_every_form() {
+        let table = [
+            ("(11:private-key(3:rsa", Some(Strength::Strong)),
+            ("Key: (private-key (rsa", Some(Strength::Strong)),
+            ("Created: 20261123T101112\nKey: (private-key (rsa", Some(Strength::Strong)),
+            ("(21:protected-private-key(3:rsa", Some(Strength::Weak)),
+            ("Created: x\nKey: (protected-private-key (ecc", Some(Strength::Weak)),
+            ("(10:public-key(3:rsa", None),
+            ("Note: Key: (private-key", None),
+            ("Created: 20261123T101112\nKey: (shadowed-private-key (rsa", None),
+        ];
+        for (content, expected) in table {
+            let found = find(content.as_bytes()).map(|found| found.strength);
+            assert_eq!(found, expected, "{content}");
+        }
+    }
+
+    #[test]
     fn other_stores_are_known() {
         let keepass = [&[0x03, 0xd9, 0xa2, 0x9a][..], &[0; 100]].concat();
         assert_eq!(find(&keepass).map(|found| found.strength), Some(Strength::Weak));
-        for start in
-            [&b"(21:protected-private-key"[..], &[0x1e, 0xf1, 0xb5, 0xb0], &[0xa1, 0xf8, 0x4e]]
-        {
+        for start in [&[0x1e, 0xf1, 0xb5, 0xb0][..], &[0xa1, 0xf8, 0x4e]] {
             assert!(find(&[start, &[7; 100]].concat()).is_some());
         }
     }

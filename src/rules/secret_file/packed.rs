@@ -1,0 +1,39 @@
+//! Archives of the application's own: a backup of somebody's home, a build context, a dump. What
+//! is packed in wheels, jars and sources that were downloaded is others' work, full of test keys:
+//! of what lies in an archive only logins and providers' tokens refuse an image.
+
+use super::places::{self, Place};
+use super::{is_strong, is_token, named};
+use crate::model::{Entry, Fact, Level};
+use crate::scan::inside::{self, SEPARATOR};
+
+/// Extensions of archives that people make, and of what dumps are compressed to.
+const ARCHIVES: &[&str] =
+    &["tar", "tgz", "gz", "zip", "zst", "tzst", "bak", "backup", "old", "orig"];
+
+/// Whether the rule wants to see what is packed in the entry.
+pub(super) fn is_wanted(entry: &Entry<'_>, head: &[u8]) -> bool {
+    let extension = entry.extension();
+    ARCHIVES.iter().any(|known| known.eq_ignore_ascii_case(extension))
+        && inside::is_packed(head)
+        && places::place(entry.path) == Place::Application
+}
+
+/// Whether the path is that of something in an archive.
+pub(super) fn is_packed(path: &str) -> bool {
+    path.contains(SEPARATOR)
+}
+
+/// The path of the file of the layer that holds it.
+pub(super) fn outermost(path: &str) -> &str {
+    path.split(SEPARATOR).next().unwrap_or(path)
+}
+
+/// What a fact about something packed asks for.
+pub(super) fn level(fact: &Fact) -> Option<Level> {
+    if !is_strong(fact) || places::place(&fact.path) != Place::Application {
+        return None;
+    }
+    let is_login = is_token(fact) || named::named(&fact.path).is_some();
+    Some(if is_login { Level::Deny } else { Level::Warn })
+}
