@@ -235,7 +235,7 @@ fn hostile_texts_are_harmless() {
     );
     insta::assert_snapshot!(text, @r#"
     registry.example.com/ml/app:1.4 is denied (sha256:1bc04b5291c2):
-    - model-weights: holds `x\u{1b}[31m y`, `a \u{1b}[2Jb\u{202e}c\u{7}`, 4.6 GiB, layer 3 (`RUN \u{1b}]0;owned\u{7} evil`) on linux/amd64
+    - model-weights: holds `x\u{1b}[31m y`, `a \u{1b}[2Jb\u{202e}c\u{7}`, 4.6 GiB, layer 3 (`RUN \u{1b}]0;owned\u{7}; evil`) on linux/amd64
       fix: mount the weights at run time, or pull them when the container starts
     - image-size: compressed size of 4.6 GiB is over the limit of 3.0 GiB on linux/amd64
       fix: leave out build tools, caches and weights
