@@ -247,6 +247,7 @@ impl<'a> Secret<'a> {
         Finding::new(ID, self.level, message, fix(fact, visible))
             .in_layer(self.layer)
             .at_path(&fact.path, fact.size)
+            .at_line(fact.line)
     }
 }
 
