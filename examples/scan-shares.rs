@@ -97,7 +97,8 @@ fn timed<T>(path: &str, pass: impl FnOnce(&mut dyn Read, Seams) -> T) -> (T, Pas
     let file = BufReader::with_capacity(BUFFER_BYTES, file);
     let decoder = Decoder::new(file, &Limits::default(), &seams).unwrap();
     let result = pass(&mut Timed { inner: decoder, spent: &plain }, seams);
-    let pass = Pass { source: source.get(), plain: plain.get(), total: now().saturating_sub(started) };
+    let pass =
+        Pass { source: source.get(), plain: plain.get(), total: now().saturating_sub(started) };
     (result, pass)
 }
 
