@@ -3,7 +3,6 @@
 //! again for mended.
 
 use std::path::Path;
-use std::process::Command;
 
 use plimsoll::model::Verdict;
 use serde_json::Value;
@@ -29,7 +28,7 @@ fn image() -> BuiltImage {
 
 /// What `check` prints.
 async fn check(folder: &Path, arguments: &[&str]) -> String {
-    let mut command = Command::from(plimsoll());
+    let mut command = plimsoll();
     command.env("XDG_CACHE_HOME", folder).args(["check", "--no-cache", "--plain-http"]);
     let output = tokio::process::Command::from(command).args(arguments).output().await.unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
