@@ -64,8 +64,8 @@ fn by_extension(extension: &str) -> Option<Source> {
         "js" | "mjs" | "cjs" => Source::Web,
         "py" | "ts" | "jsx" | "tsx" | "go" | "rb" | "php" | "java" | "kt" | "scala" | "rs"
         | "r" | "jl" | "lua" | "pl" | "cs" | "swift" | "c" | "cc" | "cpp" => Source::Code,
-        "toml" | "ini" | "cfg" | "conf" | "properties" | "tf" | "hcl" | "xml" | "jsonc"
-        | "json5" | "service" | "tpl" | "j2" => Source::Configuration,
+        "toml" | "ini" | "cfg" | "conf" | "config" | "properties" | "tf" | "hcl" | "xml"
+        | "jsonc" | "json5" | "service" | "tpl" | "j2" => Source::Configuration,
         "yaml" | "yml" | "json" => Source::Objects,
         "sh" | "bash" | "zsh" | "fish" | "ps1" | "bat" | "cmd" | "mk" | "dockerfile" => {
             Source::Shell
@@ -98,6 +98,9 @@ impl Source {
             }
             Self::Text => Found::default(),
         };
+        if self == Self::Objects {
+            kubernetes::leave_references(text, &mut found.sightings);
+        }
         found.sightings.extend(urls::find(text, MAX_PER_FILE));
         for sighting in &mut found.sightings {
             sighting.strength = Strength::Weak;
@@ -131,6 +134,7 @@ mod tests {
             ("app/requirements.txt", Some(Source::Text)),
             ("app/Dockerfile.prod", Some(Source::Shell)),
             ("app/settings.ini", Some(Source::Configuration)),
+            ("app/web.config", Some(Source::Configuration)),
             ("app/model.bin", None),
             ("etc/ssl/openssl.cnf.ini", None),
             ("usr/lib/python3/dist-packages/x.py", None),
