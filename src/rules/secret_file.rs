@@ -19,8 +19,10 @@ mod named;
 mod packed;
 mod places;
 mod source;
+mod sqlite;
 mod unsearched;
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -87,7 +89,10 @@ impl Rule for SecretFile {
     }
 
     fn look(&self, entry: &Entry<'_>, content: &[u8], limits: &Limits, facts: &mut Vec<Fact>) {
-        let content = text::narrow(content);
+        let database = sqlite::unfolded(content);
+        // Its bytes have no lines.
+        let has_lines = database.is_none();
+        let content = database.map_or_else(|| text::narrow(content), Cow::Owned);
         let search = tokens::search(&content, MAX_PER_FILE);
         let (named, source) = (named::named(entry.path), source::source(entry));
         let mut is_flooded = search.is_flooded;
@@ -115,7 +120,8 @@ impl Rule for SecretFile {
         }
         let mut lines = text::Lines::of(&content);
         for sighting in distinct(found) {
-            facts.push(fact(entry, &sighting, lines.at(sighting.span.start)));
+            let line = lines.at(sighting.span.start);
+            facts.push(fact(entry, &sighting, has_lines.then_some(line)));
         }
     }
 
@@ -128,7 +134,7 @@ impl Rule for SecretFile {
         let mut lines = text::Lines::of(&content);
         for sighting in distinct(found.collect()) {
             let line = window.lines.saturating_add(lines.at(sighting.span.start));
-            facts.push(fact(entry, &sighting, line));
+            facts.push(fact(entry, &sighting, Some(line)));
         }
     }
 
@@ -168,10 +174,10 @@ fn distinct(mut found: Vec<Sighting>) -> Vec<Sighting> {
     found
 }
 
-fn fact(entry: &Entry<'_>, sighting: &Sighting, line: u64) -> Fact {
-    Fact::new(ID, sighting.kind, entry.path, entry.size)
-        .at_line(line)
-        .with("what", sighting.words())
+fn fact(entry: &Entry<'_>, sighting: &Sighting, line: Option<u64>) -> Fact {
+    let fact = Fact::new(ID, sighting.kind, entry.path, entry.size);
+    let fact = if let Some(line) = line { fact.at_line(line) } else { fact };
+    fact.with("what", sighting.words())
         .with("length", sighting.span.len().to_string())
         .with("fingerprint", sighting.fingerprint.clone())
         .with("strength", sighting.strength.as_str())

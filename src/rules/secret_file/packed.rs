@@ -3,7 +3,7 @@
 //! of what lies in an archive only logins and providers' tokens refuse an image.
 
 use super::places::{self, Place};
-use super::{is_login, is_strong, is_token, named};
+use super::{is_login, is_strong, is_token, named, text};
 use crate::model::{Entry, Fact, Level};
 use crate::scan::inside::{self, SEPARATOR};
 
@@ -14,11 +14,13 @@ const ARCHIVES: &[&str] = &[
     "img", "image", "dump", "archive", "layer", "tmp", "part", "1",
 ];
 
-/// Whether the rule wants to see what is packed in the entry.
+/// Whether the rule wants to see what is packed in the entry. A text that only begins like
+/// something packed (`x^` is how zlib does) is read as a text.
 pub(super) fn is_wanted(entry: &Entry<'_>, head: &[u8]) -> bool {
     let extension = entry.extension();
     ARCHIVES.iter().any(|known| known.eq_ignore_ascii_case(extension))
         && inside::is_packed(head)
+        && !text::is_mostly_text(head)
         && places::place(entry.path) == Place::Application
 }
 

@@ -6,7 +6,7 @@ use super::super::secrets::assignments::{self, Style};
 use super::super::secrets::tokens::Found;
 use super::super::secrets::{Strength, commands, urls};
 use super::places::{self, Place};
-use super::{MAX_PER_FILE, kubernetes, packed};
+use super::{MAX_PER_FILE, kubernetes, packed, sqlite};
 use crate::model::Entry;
 
 /// Source and configuration above this size is data; it is only searched for tokens.
@@ -44,7 +44,7 @@ pub(super) fn source(entry: &Entry<'_>) -> Option<Source> {
 /// Whether it is a store of the application's in which texts lie as they were written: `SQLite`'s
 /// files, what vim leaves of a file that is being edited.
 pub(super) fn is_store(entry: &Entry<'_>, head: &[u8]) -> bool {
-    (head.starts_with(b"SQLite format 3\0") || head.starts_with(b"b0VIM "))
+    (head.starts_with(sqlite::MAGIC) || head.starts_with(b"b0VIM "))
         && places::place(entry.path) == Place::Application
 }
 
