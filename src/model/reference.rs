@@ -167,12 +167,18 @@ impl FromStr for Reference {
             .map(str::parse::<Digest>)
             .transpose()
             .map_err(|error| fail(error.to_string()))?;
-        Ok(Self {
+        let reference = Self {
             registry: parsed.registry().to_owned(),
             repository: parsed.repository().to_owned(),
             tag: parsed.tag().map(str::to_owned),
             digest,
-        })
+        };
+        // What was left out (`docker.io/library`, `:latest`) counts: whoever keeps the whole text
+        // has to be able to read it again.
+        if reference.to_string().len() > MAX_REFERENCE_BYTES {
+            return Err(fail(format!("longer than {MAX_REFERENCE_BYTES} bytes when written out")));
+        }
+        Ok(reference)
     }
 }
 
@@ -204,6 +210,17 @@ impl Serialize for Reference {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_kept_can_be_read_again() {
+        // Hosts may be longer than repositories, whose names end at 255.
+        let named = |host: usize| format!("{}.x/app", "h".repeat(host)).parse::<Reference>();
+        let defaults = ".x/app:latest".len();
+        let longest = named(MAX_REFERENCE_BYTES - defaults).unwrap();
+        assert_eq!(longest.to_string().len(), MAX_REFERENCE_BYTES);
+        assert_eq!(longest.to_string().parse(), Ok(longest));
+        assert!(named(MAX_REFERENCE_BYTES - defaults + 1).is_err());
+    }
 
     #[test]
     fn fills_in_dockers_defaults() {
