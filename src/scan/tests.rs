@@ -45,7 +45,7 @@ fn lists_every_entry_and_adds_up_sizes() {
     let listed: Vec<_> = facts
         .listing
         .iter()
-        .map(|Listed { path, kind, size }| format!("{kind:?} {path} {size}"))
+        .map(|Listed { path, kind, size, .. }| format!("{kind:?} {path} {size}"))
         .collect();
     assert_eq!(
         listed,
