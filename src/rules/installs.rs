@@ -43,6 +43,13 @@ pub(crate) enum Manager {
     System,
 }
 
+impl Manager {
+    /// Whether it installs from `package.json`.
+    pub(crate) fn is_node(self) -> bool {
+        matches!(self, Self::Npm | Self::Yarn | Self::Pnpm | Self::Bun)
+    }
+}
+
 /// One command that installs packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Install<'a> {

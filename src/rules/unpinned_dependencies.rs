@@ -135,21 +135,27 @@ impl Rule for UnpinnedDependencies {
         // What follows may be taken back by what is not read yet.
         if seen.is_complete() {
             findings.extend(lock::findings(seen, &policy, &runs));
-            findings.extend(lists::findings(seen, &policy, &used));
+            findings.extend(lists::findings(seen, &policy, &used, is_constrained));
         }
         findings
     }
 }
 
-/// Whether the author gave pip constraints for all of its runs.
+/// Whether pip had constraints in all of its runs, from the author or from the base image.
 fn is_constrained(seen: &Seen<'_>) -> bool {
-    const NAMES: &[&str] = &["PIP_CONSTRAINT=", "UV_CONSTRAINT=", "PIP_REQUIRE_HASHES="];
-    seen.own_steps().any(|step| match step.instruction() {
-        Some(Instruction::Other("ENV", pairs)) => {
-            pairs.split_whitespace().any(|pair| NAMES.iter().any(|name| pair.starts_with(name)))
-        }
+    const NAMES: &[&str] = &["PIP_CONSTRAINT", "UV_CONSTRAINT", "PIP_REQUIRE_HASHES"];
+    let fixes = |name: &str, value: &str| {
+        NAMES.contains(&name) && !matches!(value.trim_matches(['"', '\'']), "" | "0" | "false")
+    };
+    // Set for the build and taken back later.
+    let on_line = |step: &Step<'_>| match step.instruction() {
+        Some(Instruction::Other("ENV", pairs)) => pairs
+            .split_whitespace()
+            .any(|pair| pair.split_once('=').is_some_and(|(name, value)| fixes(name, value))),
         _ => false,
-    })
+    };
+    let mut pairs = seen.image.config.env_pairs();
+    pairs.any(|(name, value)| fixes(name, value)) || seen.own_steps().any(on_line)
 }
 
 /// Packages named without a version in one `RUN` line.

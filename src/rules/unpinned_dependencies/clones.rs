@@ -1,7 +1,6 @@
 //! `git clone` of no particular commit.
 
 use super::{ID, MAX_LINES, Policy, Run, pins, placed};
-use crate::answer::count;
 use crate::model::dockerfile::Command;
 use crate::model::{Finding, Level};
 use crate::rules::Seen;
@@ -41,9 +40,12 @@ fn on_line(seen: &Seen<'_>, (step, commands): Run<'_>) -> Option<Finding> {
     if names.is_empty() {
         return None;
     }
-    let repositories = count(names.len(), "repository").replace("repositorys", "repositories");
-    let message =
-        format!("{repositories} cloned at no particular commit: {}", list(&names, names.len(), 5));
+    let repositories = if names.len() == 1 { "repository" } else { "repositories" };
+    let message = format!(
+        "{} {repositories} cloned at no particular commit: {}",
+        names.len(),
+        list(&names, names.len(), 5)
+    );
     let fix = "name a tag (`git clone --branch <tag> --depth 1`), or check out a commit in the same `RUN`";
     Some(placed(seen, step, Finding::new(ID, Level::Warn, message, fix)))
 }
