@@ -4,6 +4,7 @@
 use super::Offence;
 use super::line::{is_elsewhere, is_movable};
 use super::lists::{Lists, resolved};
+use crate::model::dockerfile::Command;
 use crate::rules::Seen;
 use crate::rules::installs::{Install, Manager, install};
 use crate::rules::quoted::{list, quoted};
@@ -234,8 +235,10 @@ fn apart(offence: &Offence<'_, '_>) -> String {
     if names.is_empty() {
         return advice;
     }
-    let place =
-        if is_elsewhere(offence.command, install.manager) { " from its folder" } else { "" };
+    let changes = |command: &Command| matches!(command.program(), "cd" | "pushd");
+    let is_elsewhere =
+        is_elsewhere(offence.command, install.manager) || offence.commands.iter().any(changes);
+    let place = if is_elsewhere { " from its folder" } else { "" };
     let names = list(&names, names.len(), MAX_NAMES);
     format!("{advice}; before it, `COPY` only what it reads{place}: {names}")
 }

@@ -106,8 +106,8 @@ fn remedies_keep_the_options_and_the_cleaning_up() {
 #[test]
 fn lines_that_do_more_are_split_in_words() {
     let fix = |run: &str| fix_of(&["WORKDIR /app", "COPY . .", &format!("RUN {run}")]);
-    insta::assert_snapshot!(fix("cd backend && pip install -r requirements.txt"), @"split the install out of this line and put it, with its clean-up, before `COPY . .`; before it, `COPY` only what it reads: `requirements.txt`");
-    insta::assert_snapshot!(fix("cd web && npm ci"), @"split the install out of this line and put it, with its clean-up, before `COPY . .`; before it, `COPY` only what it reads: `package.json`, `package-lock.json`");
+    insta::assert_snapshot!(fix("cd backend && pip install -r requirements.txt"), @"split the install out of this line and put it, with its clean-up, before `COPY . .`; before it, `COPY` only what it reads from its folder: `requirements.txt`");
+    insta::assert_snapshot!(fix("cd web && npm ci"), @"split the install out of this line and put it, with its clean-up, before `COPY . .`; before it, `COPY` only what it reads from its folder: `package.json`, `package-lock.json`");
     insta::assert_snapshot!(fix("npm --prefix web ci"), @"split the install out of this line and put it, with its clean-up, before `COPY . .`; before it, `COPY` only what it reads from its folder: `package.json`, `package-lock.json`");
     insta::assert_snapshot!(fix("pip install ./wheels/foo.whl && pip install --find-links ./wheels foo==1.0"), @"split the install out of this line and put it, with its clean-up, before `COPY . .`; before it, `COPY` only what it reads: `./wheels`");
     insta::assert_snapshot!(fix("pip install -r requirements.txt && pip install -e ."), @"split the install out of this line and put it, with its clean-up, before `COPY . .`; before it, `COPY` only what it reads: `requirements.txt`");

@@ -76,7 +76,7 @@ fn cloned(command: &Command) -> Option<String> {
                 None
             }
         };
-        if branch.is_some_and(|branch| !pins::is_branch(branch)) {
+        if branch.is_some_and(|branch| !pins::is_loose_reference(branch)) {
             return None;
         }
     }
@@ -96,6 +96,7 @@ mod tests {
         let table = [
             ("git clone https://github.com/a/b", Some("b")),
             ("git -C /opt clone --depth 1 https://ci:t0k3n@github.com/a/b.git /opt/b", Some("b")),
+            ("git clone -b feature/x https://github.com/a/b", Some("b")),
             ("git clone -b main git@github.com:a/b.git", Some("b")),
             ("git clone --branch=master --recursive https://github.com/a/b/", Some("b")),
             ("git clone -b v1.2 https://github.com/a/b", None),

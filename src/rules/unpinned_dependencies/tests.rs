@@ -59,6 +59,10 @@ fn free_versions_are_reported() {
     warn: 1 repository cloned at no particular commit: `b`
       fix: name a tag (`git clone --branch <tag> --depth 1`), or check out a commit in the same `RUN`
     ");
+    insta::assert_snapshot!(words("pip install -r https://ci:t0k3n@example.com/a/main/requirements.txt"), @r"
+    deny: 1 list of dependencies from a branch, which moves: `requirements.txt`
+      fix: name a commit in the address, or keep `requirements.txt` with the source
+    ");
     insta::assert_snapshot!(words("npm install"), @r"
     warn: dependencies resolved without a lock file: `RUN npm install`
       fix: commit `package-lock.json`, copy it before and install with `npm ci`
