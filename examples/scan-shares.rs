@@ -68,7 +68,7 @@ impl<R: Read> Read for Timed<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let started = now();
         let count = self.inner.read(buffer);
-        self.spent.set(self.spent.get() + (now() - started));
+        self.spent.set(self.spent.get() + (now().saturating_sub(started)));
         count
     }
 }
@@ -97,7 +97,8 @@ fn timed<T>(path: &str, pass: impl FnOnce(&mut dyn Read, Seams) -> T) -> (T, Pas
     let file = BufReader::with_capacity(BUFFER_BYTES, file);
     let decoder = Decoder::new(file, &Limits::default(), &seams).unwrap();
     let result = pass(&mut Timed { inner: decoder, spent: &plain }, seams);
-    let pass = Pass { source: source.get(), plain: plain.get(), total: now() - started };
+    let pass =
+        Pass { source: source.get(), plain: plain.get(), total: now().saturating_sub(started) };
     (result, pass)
 }
 
@@ -119,7 +120,7 @@ fn digested(path: &str) -> Digested {
         }
         let started = now();
         hasher.update(buffer.get(..count).unwrap());
-        took += now() - started;
+        took += now().saturating_sub(started);
     }
 }
 

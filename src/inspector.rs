@@ -6,6 +6,8 @@ mod around;
 
 mod bases;
 
+mod budget;
+
 mod evidence;
 
 mod flight;

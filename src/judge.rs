@@ -94,7 +94,7 @@ impl Question {
     /// Whether what is known suffices to refuse, whatever is learned later; asking those rules
     /// only that have something new to say.
     pub fn is_denied(&self, images: &[Judgeable<'_>], has_news: &dyn Fn(&RuleId) -> bool) -> bool {
-        let seen: Vec<_> = images.iter().map(Judgeable::seen).collect();
+        let seen: Vec<_> = images.iter().map(|image| image.seen().in_passing()).collect();
         let may_deny = |rule: &RuleId, level: Level| level == Level::Deny && has_news(rule);
         self.complaints(&seen, &may_deny).0.iter().any(|finding| finding.level == Level::Deny)
     }

@@ -68,7 +68,7 @@ impl Default for Limits {
         Self {
             unpacked_bytes: 256 << 30,
             entries: 3_000_000,
-            listing_bytes: 64 << 20,
+            listing_bytes: 32 << 20,
             path_bytes: 4096,
             ratio_from_bytes: 1 << 30,
             ratio: 400,

@@ -160,7 +160,7 @@ pub(super) struct RawLimits {
     pub(super) unpacked_bytes: Option<Value>,
     /// Most entries in one layer. Default: 3000000.
     pub(super) entries: Option<u64>,
-    /// Most bytes that the paths of one layer may take in memory. Default: 64MiB.
+    /// Most bytes that the paths of one layer may take in memory. Default: 32MiB.
     #[schemars(schema_with = "schema::size")]
     pub(super) listing_bytes: Option<Value>,
     /// Longest path in bytes. Default: 4096.

@@ -13,7 +13,7 @@ use super::reading::Reading;
 use super::sought::{Learned, MAX_LAYERS, Sought};
 use super::{Inspector, until};
 use crate::metrics::{LayerResult, Phase};
-use crate::model::{Cause, Descriptor, Digest, Undecided, Verdict};
+use crate::model::{Cause, Descriptor, Digest, LayerFacts, Undecided, Verdict};
 
 /// Layers of one subject that are waited for at the same time.
 const AT_ONCE: usize = 32;
@@ -67,9 +67,9 @@ impl Inspection {
     /// is up first; what was learned is lost then, but nobody needs it any more.
     async fn thinking<T: Send + 'static>(
         &mut self,
-        think: fn(&Sought, &mut Learned) -> T,
+        think: impl FnOnce(&Sought, &mut Learned) -> T + Send + 'static,
     ) -> Option<T> {
-        if !self.sought.is_heavy {
+        if !self.sought.is_heavy && !self.learned.budget.is_heavy() {
             return Some(think(&self.sought, &mut self.learned));
         }
         let sought = Arc::clone(&self.sought);
@@ -88,11 +88,12 @@ impl Inspection {
 
     /// Takes what is known of the layers, from memory first; gives the others, smallest first.
     async fn look_up(&mut self) -> VecDeque<Descriptor> {
-        let known = &self.inspector.inner.known;
+        let inner = Arc::clone(&self.inspector.inner);
+        let known = &inner.known;
         let mut unsure = Vec::new();
         for blob in self.sought.layers() {
             match known.remembered_layer(&blob.digest) {
-                Some(facts) => self.learned.know(facts),
+                Some(facts) => self.know(facts),
                 None => unsure.push(blob.digest),
             }
         }
@@ -102,7 +103,7 @@ impl Inspection {
         // What is not looked up in time is read, and the deadline met there.
         while let Some(Some(facts)) = until(self.deadline, found.next()).await {
             if let Some(facts) = facts {
-                self.learned.know(facts);
+                self.know(facts);
             }
         }
         drop(found);
@@ -114,6 +115,11 @@ impl Inspection {
             self.sought.layers().into_iter().filter(is_unknown).collect();
         missing.sort_by_key(|blob| blob.size);
         missing.into()
+    }
+
+    fn know(&mut self, facts: Arc<LayerFacts>) {
+        let images = self.sought.count_with(&facts.digest);
+        self.learned.know(facts, images);
     }
 
     /// Reads the missing layers until all are known, a denial is certain or time is up.
@@ -137,7 +143,7 @@ impl Inspection {
                 arrivals.push(arrive(blob, ticket, arrival));
             }
             match until(self.deadline, arrivals.next()).await {
-                Some(Some(landed)) => waiting.extend(self.take(landed, &mut tries)),
+                Some(Some(landed)) => waiting.extend(self.take(landed, &mut tries).await),
                 Some(None) => return,
                 None => return self.learned.out_of_time(waiting.iter(), &tickets),
             }
@@ -166,7 +172,7 @@ impl Inspection {
     }
 
     /// Takes what became of a layer; gives it back when it has to be asked for again.
-    fn take(
+    async fn take(
         &mut self,
         (blob, ticket, landing): Landed,
         tries: &mut HashMap<Digest, u32>,
@@ -187,7 +193,10 @@ impl Inspection {
             return Some(blob);
         }
         match landing {
-            Some(landing) => self.learned.land(&blob, &ticket, landing),
+            Some(landing) => {
+                let images = self.sought.count_with(&blob.digest);
+                self.learned.land(&blob, &ticket, landing, images);
+            }
             None if self.is_certain => {}
             None => {
                 let detail = format!("a layer was given up again and again: {}", blob.digest);
@@ -195,7 +204,10 @@ impl Inspection {
             }
         }
         self.inspector.watcher.layer_done();
-        self.is_certain |= self.sought.is_denied_by(&self.learned, &blob.digest);
+        let denied = move |sought: &Sought, learned: &mut Learned| {
+            sought.is_denied_by(learned, &blob.digest)
+        };
+        self.is_certain |= self.thinking(denied).await.unwrap_or(false);
         None
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::budget::Budget;
 use super::flight::{IsCertain, Landing, Ticket};
 use crate::judge::{Judgeable, Question};
 use crate::model::verdict::Stats;
@@ -72,6 +73,11 @@ impl Sought {
         indexes.filter_map(|index| self.resolved.images.get(*index))
     }
 
+    /// How many images have a layer.
+    pub(super) fn count_with(&self, layer: &Digest) -> usize {
+        self.by_layer.get(layer).map_or(0, Vec::len)
+    }
+
     /// Every layer once, in order.
     pub(super) fn layers(&self) -> Vec<Descriptor> {
         let mut seen = HashSet::new();
@@ -107,7 +113,9 @@ impl Sought {
             let facts: Vec<_> =
                 layers.map(|blob| learned.layers.get(&blob.digest).map(|facts| &**facts)).collect();
             let mut around = self.around.get(&image.digest).cloned().unwrap_or_default();
-            if !facts.iter().all(|facts| facts.is_some_and(is_lasting)) {
+            if learned.budget.is_exceeded
+                || !facts.iter().all(|facts| facts.is_some_and(is_lasting))
+            {
                 around.memo = Arc::default();
             }
             Judgeable { image, facts, around }
@@ -171,13 +179,19 @@ pub(super) struct Learned {
     pub(super) layers: HashMap<Digest, Arc<LayerFacts>>,
     pub(super) undecided: Vec<Undecided>,
     pub(super) stats: Stats,
+    pub(super) budget: Budget,
 }
 
 impl Learned {
-    /// Takes what was known of a layer.
-    pub(super) fn know(&mut self, facts: Arc<LayerFacts>) {
+    /// Takes what was known of a layer that so many images have.
+    pub(super) fn know(&mut self, facts: Arc<LayerFacts>, images: usize) {
         self.stats.layers_cached += 1;
-        self.layers.insert(facts.digest.clone(), facts);
+        self.keep(facts, images);
+    }
+
+    fn keep(&mut self, facts: Arc<LayerFacts>, images: usize) {
+        let digest = facts.digest.clone();
+        self.layers.insert(digest, self.budget.admit(facts, images));
     }
 
     /// Adds a cause, each text once.
@@ -187,8 +201,14 @@ impl Learned {
         }
     }
 
-    /// Takes the outcome of one flight.
-    pub(super) fn land(&mut self, blob: &Descriptor, ticket: &Ticket, landing: Landing) {
+    /// Takes the outcome of one flight, about a layer that so many images have.
+    pub(super) fn land(
+        &mut self,
+        blob: &Descriptor,
+        ticket: &Ticket,
+        landing: Landing,
+        images: usize,
+    ) {
         if ticket.led {
             let bytes = ticket.flight.bytes.load(Ordering::Relaxed);
             self.stats.bytes_read = self.stats.bytes_read.saturating_add(bytes);
@@ -196,9 +216,9 @@ impl Learned {
         match landing {
             Landing::Whole(facts) | Landing::Mismatched(facts) if ticket.led => {
                 self.stats.layers_scanned += 1;
-                self.layers.insert(blob.digest.clone(), facts);
+                self.keep(facts, images);
             }
-            Landing::Whole(facts) | Landing::Mismatched(facts) => self.know(facts),
+            Landing::Whole(facts) | Landing::Mismatched(facts) => self.know(facts, images),
             Landing::Certain(facts) => {
                 let partial = partial(blob, facts);
                 self.layers.insert(blob.digest.clone(), Arc::new(partial));

@@ -51,6 +51,13 @@ pub struct Memo {
     pub(super) waste: OnceLock<Waste>,
 }
 
+impl Memo {
+    /// For judgements of which nobody asks what later layers hide.
+    pub(super) fn without_fates() -> Self {
+        Self { overlay: OnceLock::from(Overlay::default()), ..Self::default() }
+    }
+}
+
 /// A base image that a policy names, as a registry knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {

@@ -1,8 +1,8 @@
 //! What the rules judge: one image and the facts of its layers, as far as they are known.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::around::{Around, Base, Evidence};
+use super::around::{Around, Base, Evidence, Memo};
 use crate::model::dockerfile::{self, Command, Step};
 use crate::model::image::Layer;
 use crate::model::{Fact, Image, LayerFacts, RuleId};
@@ -52,6 +52,17 @@ impl<'a> Seen<'a> {
     #[must_use]
     pub fn with(self, around: Around) -> Self {
         Self { around, ..self }
+    }
+
+    /// The same without a walk over all entries for what only words say: this is asked again with
+    /// every layer, and nobody reads the words. What is completely known is judged once.
+    #[must_use]
+    pub fn in_passing(self) -> Self {
+        if self.is_complete() {
+            return self;
+        }
+        let memo = Arc::new(Memo::without_fates());
+        Self { around: Around { memo, ..self.around }, ..self }
     }
 
     /// The base images that the policy names.

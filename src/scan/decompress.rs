@@ -11,6 +11,7 @@ use flate2::GzHeader;
 use flate2::bufread::GzDecoder;
 
 use self::frames::Frames;
+use super::entries::begins_archive;
 use super::seams::Seams;
 use super::{Limits, SourceFailure};
 use crate::rules::unreadable_layer::Defect;
@@ -20,10 +21,12 @@ use crate::rules::unreadable_layer::Defect;
 pub(super) const WINDOW_LOG_MAX: u32 = 26;
 
 /// Bytes that tell how a blob is compressed: bzip2 has the longest start that no file name has.
-pub const MAGIC_BYTES: u64 = 10;
-/// Gzip members that may be empty; eStargz has one, a careless writer some.
+const MAGIC_BYTES: usize = 10;
+/// Bytes that tell a blob from an archive that is not compressed: its first block.
+const HEAD_BYTES: usize = 512;
+/// Gzip members, or zstd frames, that may be empty; eStargz has one, a careless writer some.
 const FREE_MEMBERS: u64 = 10_000;
-/// Least plain bytes per member beyond: every file's header takes 512.
+/// Least plain bytes per member or frame beyond: every file's header takes 512.
 const LEAST_MEMBER_BYTES: u64 = 128;
 /// Longest field of a gzip header that is what it should be: a name, a block size, a footer.
 const HONEST_FIELD_BYTES: usize = 64;
@@ -124,8 +127,8 @@ enum Format<R: BufRead> {
     Plain(Input<R>),
     Gzip(Box<GzDecoder<Input<R>>>),
     Zstd(Box<zstd::stream::read::Decoder<'static, Frames<Input<R>>>>),
-    /// Compressed by a method that containerd does not read, although others do.
-    Unknown(Input<R>, &'static str),
+    /// What readers take for different things, or only some can read.
+    Refused(Input<R>, Defect, &'static str),
     /// Between two gzip members, or ended.
     Moved,
 }
@@ -145,13 +148,21 @@ impl<R: BufRead> Decoder<R> {
     /// Looks at the first bytes of `source` to choose the format. What only it sees goes to
     /// `seams`.
     pub fn new(mut source: R, limits: &Limits, seams: &Seams) -> io::Result<Self> {
-        let mut magic = Vec::with_capacity(16);
-        source.by_ref().take(MAGIC_BYTES).read_to_end(&mut magic)?;
-        let compression = Compression::sniff(&magic);
-        let input = Counted { inner: Cursor::new(magic).chain(source), count: 0 };
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        let most = u64::try_from(HEAD_BYTES).unwrap_or(u64::MAX);
+        source.by_ref().take(most).read_to_end(&mut head)?;
+        let compression = Compression::sniff(&head);
+        // A name may be a magic number: who knows that one decompresses, who does not unpacks.
+        let is_both = compression != Compression::None && begins_archive(&head);
+        let input = Counted { inner: Cursor::new(head).chain(source), count: 0 };
         let format = match compression {
             Compression::None => Format::Plain(input),
-            Compression::Other(method) => Format::Unknown(input, method),
+            Compression::Other(method) => {
+                Format::Refused(input, Defect::UnknownCompression, method)
+            }
+            Compression::Gzip | Compression::Zstd if is_both => {
+                Format::Refused(input, Defect::AmbiguousEntry, "compressed, and an archive too")
+            }
             Compression::Gzip => {
                 seams.begin(0);
                 Format::Gzip(Box::new(GzDecoder::new(input)))
@@ -170,7 +181,7 @@ impl<R: BufRead> Decoder<R> {
     /// Gives the rest of the source back, to be drained so that its digest can be verified.
     pub fn into_source(self) -> Option<impl Read> {
         match self.format {
-            Format::Plain(input) | Format::Unknown(input, _) => Some(input),
+            Format::Plain(input) | Format::Refused(input, ..) => Some(input),
             Format::Gzip(decoder) => Some(decoder.into_inner()),
             Format::Zstd(decoder) => Some(decoder.finish().into_source()),
             Format::Moved => None,
@@ -179,7 +190,7 @@ impl<R: BufRead> Decoder<R> {
 
     fn consumed(&self) -> u64 {
         match &self.format {
-            Format::Plain(input) | Format::Unknown(input, _) => input.count,
+            Format::Plain(input) | Format::Refused(input, ..) => input.count,
             Format::Gzip(decoder) => decoder.get_ref().count,
             Format::Zstd(decoder) => decoder.get_ref().source().count,
             Format::Moved => 0,
@@ -214,8 +225,7 @@ impl<R: BufRead> Decoder<R> {
             return Ok(false);
         }
         self.members += 1;
-        // A flood of members without content keeps a processor busy at twenty bytes each.
-        if self.members > FREE_MEMBERS && self.produced / self.members < LEAST_MEMBER_BYTES {
+        if is_flood(self.members, self.produced) {
             let members = self.members;
             let detail = format!("{members} gzip members with hardly any content");
             return Err(ContentDefect::error(Defect::BombRatio, detail));
@@ -259,6 +269,12 @@ fn named_window(error: io::Error) -> io::Error {
     )
 }
 
+/// Whether so many members or frames hold hardly any content: a flood of empty ones keeps a
+/// processor busy at ten bytes each.
+fn is_flood(members: u64, produced: u64) -> bool {
+    members > FREE_MEMBERS && produced / members < LEAST_MEMBER_BYTES
+}
+
 /// Whether another gzip member follows. Zeros up to the end are padding (as gzip(1) has it);
 /// anything else could be read by one reader and ignored by another.
 fn at_member<R: BufRead>(input: &mut Input<R>) -> io::Result<bool> {
@@ -291,9 +307,7 @@ impl<R: BufRead> Read for Decoder<R> {
         loop {
             let count = match &mut self.format {
                 Format::Plain(input) => input.read(buffer),
-                Format::Unknown(_, method) => {
-                    Err(ContentDefect::error(Defect::UnknownCompression, *method))
-                }
+                Format::Refused(_, defect, detail) => Err(ContentDefect::error(*defect, *detail)),
                 Format::Gzip(decoder) => decoder.read(buffer),
                 Format::Zstd(decoder) => decoder.read(buffer).map_err(named_window),
                 Format::Moved => Ok(0),
@@ -341,9 +355,9 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// Tells by the first [`MAGIC_BYTES`] bytes.
-    pub fn sniff(magic: &[u8]) -> Self {
-        match magic {
+    /// Tells by the first ten bytes.
+    pub fn sniff(head: &[u8]) -> Self {
+        match head.get(..MAGIC_BYTES).unwrap_or(head) {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', b'S', b'Y']

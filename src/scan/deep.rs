@@ -144,6 +144,8 @@ impl LayerScan<'_> {
     ) -> Result<(), Ending> {
         let used = self.layer.unpacked_bytes.saturating_add(self.inside_bytes);
         let most = self.limits.unpacked_bytes.saturating_sub(used);
+        let stored = self.layer.compressed_bytes;
+        let most = most.min(inside::allowance_of_all(stored).saturating_sub(self.inside_bytes));
         let most = most.min(inside::allowance(entry.size));
         let left = Cell::new(most);
         let read = std::mem::take(&mut self.content);

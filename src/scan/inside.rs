@@ -27,6 +27,9 @@ const FREE_BYTES: u64 = 64 << 20;
 const RATIO: u64 = 100;
 /// How much of a text in something packed is searched.
 pub const TEXT_BYTES: usize = 1 << 20;
+/// The same for all packed files of a layer.
+const FREE_BYTES_OF_ALL: u64 = 4 << 30;
+const RATIO_OF_ALL: u64 = 40;
 /// Stands between an archive and its member.
 pub const SEPARATOR: &str = "!/";
 
@@ -63,6 +66,13 @@ pub(super) enum Stop {
 /// How many bytes a file of that size may unpack to.
 pub(super) fn allowance(size: u64) -> u64 {
     size.saturating_mul(RATIO).saturating_add(FREE_BYTES)
+}
+
+/// How many bytes all packed files of a layer of that stored size may unpack to. One file that
+/// unpacks to a hundred times its size is odd; three hundred copies of it, which the layer's own
+/// compression makes one, are a bomb.
+pub(super) fn allowance_of_all(stored: u64) -> u64 {
+    stored.saturating_mul(RATIO_OF_ALL).saturating_add(FREE_BYTES_OF_ALL)
 }
 
 /// Whether a file that begins like that can be looked into.

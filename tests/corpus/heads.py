@@ -10,6 +10,7 @@ import random
 import struct
 import tarfile
 import zipfile
+from collections.abc import Callable
 
 MIB = 1 << 20
 BLOCK = random.Random("weights").randbytes(16 * 1024)
@@ -69,10 +70,10 @@ def tarred(members: list[tuple[str, bytes]], mode: str = "w") -> bytes:
     return out.getvalue()
 
 
-def torch_zip(size: int, root: str = "archive") -> bytes:
+def torch_zip(size: int, root: str = "archive", fill: Callable[[int], bytes] = noise) -> bytes:
     """torch.save since 1.6."""
     state = pickle.dumps({"weight": ("torch._utils", "_rebuild_tensor_v2", [1024, 1024])}, 2)
-    members = [("data.pkl", state), ("byteorder", b"little"), ("data/0", noise(size)), ("version", b"3\n")]
+    members = [("data.pkl", state), ("byteorder", b"little"), ("data/0", fill(size)), ("version", b"3\n")]
     return zipped([(f"{root}/{name}", content) for name, content in members])
 
 

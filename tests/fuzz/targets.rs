@@ -12,7 +12,7 @@ use plimsoll::model::{
     Decision, Digest, Document, Image, ImageConfig, LayerFacts, Platform, Reference, dockerfile,
 };
 use plimsoll::policy::Policy;
-use plimsoll::rules::{Around, secrets};
+use plimsoll::rules::{Around, secrets, unreadable_layer};
 use plimsoll::scan::{LayerScan, Limits, ReadAll, scan_layer};
 
 /// Caps small enough that a fuzzer reaches them.
@@ -53,8 +53,16 @@ pub fn layer(data: &[u8]) {
         scan_layer(blob, &Digest::of(data), size, &limits, &mut ReadAll).unwrap()
     };
     let facts = scan(&mut &*data);
-    assert_eq!(facts, scan(&mut Pieces { rest: data, piece: 0 }), "facts depend on the pieces");
+    let by_pieces = scan(&mut Pieces { rest: data, piece: 0 });
+    // How much a decompressor gives out before it notices damage depends on how much of the
+    // damage it was given. That there is some never does.
+    let both_broken = is_broken(&facts) && is_broken(&by_pieces);
+    assert!(facts == by_pieces || both_broken, "facts depend on the pieces");
     check(&facts, &limits);
+}
+
+fn is_broken(facts: &LayerFacts) -> bool {
+    facts.facts.iter().any(|fact| fact.rule == unreadable_layer::ID)
 }
 
 /// A plain archive.

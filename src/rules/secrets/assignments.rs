@@ -237,6 +237,10 @@ mod tests {
         assert_eq!(find(harmless), 0);
         assert_eq!(find("password = args.password2"), 0);
         assert_eq!(find("api_key: str = 'qT9vLm4Zr1Xw8Kd2Pb'"), 1);
+        // A connection string has fields; a packed program looks alike.
+        assert_eq!(find("\"Server=db;User=x;Password=hunter2secure;\""), 1);
+        assert_eq!(find("!function(){a.b=c;hp.password=c.clientSecret;d.authToken=x9.y2.z3;}"), 0);
+        assert_eq!(find("a=b;password=c.clientSecret;d=e"), 0);
     }
 
     #[test]

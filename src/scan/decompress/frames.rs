@@ -28,6 +28,8 @@ pub(super) struct Frames<R> {
     /// Bytes behind it that go out as they are.
     body: u64,
     next: Next,
+    /// How many frames there were, skippable ones too.
+    begun: u64,
     /// Plain position at which the current frame began, and what it says to unpack to.
     open: Option<(u64, u64)>,
 }
@@ -53,6 +55,7 @@ impl<R: BufRead> Frames<R> {
             handed_out: 0,
             body: 0,
             next: Next::Frame,
+            begun: 0,
             open: None,
         }
     }
@@ -83,6 +86,11 @@ impl<R: BufRead> Frames<R> {
         self.close()?;
         let start = self.position;
         self.read_header(FRAME.len())?;
+        self.begun += u64::from(!self.header.is_empty());
+        if super::is_flood(self.begun, self.seams.plain()) {
+            let detail = format!("{} zstd frames with hardly any content", self.begun);
+            return Err(ContentDefect::error(Defect::BombRatio, detail));
+        }
         match self.header.as_slice() {
             [first, rest @ ..] if *rest == SKIPPABLE && first & 0xf0 == 0x50 => self.skippable(),
             magic if magic == FRAME => {

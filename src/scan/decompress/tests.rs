@@ -254,6 +254,18 @@ fn a_flood_of_empty_members_ends() {
 }
 
 #[test]
+fn a_flood_of_empty_frames_ends() {
+    let skippable = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0].to_vec();
+    let free = usize::try_from(FREE_MEMBERS).unwrap();
+    for empty in [zstd(b""), skippable] {
+        let frames = |count: usize| [zstd(b"x"), empty.repeat(count)].concat();
+        assert_eq!(decode(&frames(free - 1)).unwrap(), b"x");
+        assert_eq!(defect(decode(&frames(free + 1))), Defect::BombRatio);
+    }
+    assert!(decode(&zstd(&[7; 129]).repeat(free + 5)).is_ok());
+}
+
+#[test]
 fn a_failing_source_is_not_the_images_fault() {
     struct Broken;
     impl Read for Broken {

@@ -80,6 +80,10 @@ fn refused(header: &Header, extensions: &Extensions) -> Option<Disagreement> {
     if extensions.pax.as_ref().is_some_and(|pax| pax.is_refused) {
         return Some(ambiguous("a PAX record that runtimes refuse"));
     }
+    if extensions.pax.as_ref().is_some_and(|pax| pax.is_oversized) {
+        let detail = "a PAX record longer than any extended attribute";
+        return Some((Defect::HiddenData, detail.to_owned()));
+    }
     if !fields::are_numbers(header) {
         return Some(ambiguous("a header field that is no number"));
     }

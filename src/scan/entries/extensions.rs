@@ -2,6 +2,10 @@
 //! Of PAX records only what a reader of file systems needs is kept, because a header of 1 MiB may
 //! hold 200,000 of them.
 
+/// Longest extended attribute that Linux takes (`XATTR_SIZE_MAX`). Nothing honest in an archive
+/// is longer.
+const MAX_ATTRIBUTE_BYTES: usize = 64 << 10;
+
 /// What the extension headers in front of a member say.
 #[derive(Debug, Default)]
 pub(super) struct Extensions {
@@ -60,6 +64,8 @@ pub(super) struct Pax {
     pub(super) is_contradicting: bool,
     /// A name holds a NUL, or a number is none: Go stops at these.
     pub(super) is_refused: bool,
+    /// A record that no file system keeps holds more than an extended attribute can.
+    pub(super) is_oversized: bool,
 }
 
 impl Pax {
@@ -89,7 +95,7 @@ impl Pax {
             b"size" => &mut self.size,
             b"uid" | b"gid" => return self.is_refused |= !is_integer(value),
             b"mtime" | b"atime" | b"ctime" => return self.is_refused |= !is_time(value),
-            _ => return,
+            _ => return self.is_oversized |= value.len() > MAX_ATTRIBUTE_BYTES,
         };
         let value = (!value.is_empty()).then(|| value.to_vec());
         self.is_contradicting |= kept.is_some() && *kept != value;
@@ -143,6 +149,19 @@ mod tests {
         assert_eq!((same.path.as_deref(), same.is_contradicting), (Some(&b"a"[..]), false));
         let emptied = parse(&[("size", "1"), ("size", "")]);
         assert_eq!((emptied.size.as_deref(), emptied.is_contradicting), (None, true));
+    }
+
+    #[test]
+    fn records_that_could_hide_something_are_told() {
+        for (length, oversized) in [
+            (MAX_ATTRIBUTE_BYTES - 1, false),
+            (MAX_ATTRIBUTE_BYTES, false),
+            (MAX_ATTRIBUTE_BYTES + 1, true),
+        ] {
+            let mut pax = Pax::default();
+            pax.take(b"comment", &vec![b'x'; length]);
+            assert_eq!(pax.is_oversized, oversized, "{length}");
+        }
     }
 
     #[test]

@@ -137,11 +137,22 @@ fn crowds() -> Vec<Attack> {
         Attack::unreadable("flood-of-empty-gzip-members", "hardly any content", || {
             [gzip(b"").repeat(2_000_000), gzip(&end())].concat()
         }),
-        Attack::image("flood-of-empty-zstd-frames", WEIGHTS, "safetensors weights", || {
+        Attack::unreadable("flood-of-empty-zstd-frames", "hardly any content", || {
             let archive = [file("app/model.safetensors", &weights()), end()].concat();
-            holding([zstd(b"").repeat(2_000_000), zstd(&archive)].concat())
+            [zstd(b"").repeat(2_000_000), zstd(&archive)].concat()
         }),
-        Attack::unreadable("flood-of-skippable-frames", "belongs to no file", || {
+        Attack::image("bomb-of-three-hundred-packed-bombs", WEIGHTS, "unpacks to", || {
+            let zeros = vec![0; 170 << 20];
+            let bomb = gzip(&[noise(1_100_000), zeros].concat());
+            holding(zstandard(|out| {
+                for number in 0..300 {
+                    let name = format!("app/{number}.gz");
+                    out.write_all(&file(&name, &bomb)).unwrap();
+                }
+                out.write_all(&end()).unwrap();
+            }))
+        }),
+        Attack::unreadable("flood-of-skippable-frames", "hardly any content", || {
             let frame = skippable(&noise(40));
             [zstd(&end()), frame.repeat(1_000_000)].concat()
         }),

@@ -2,8 +2,8 @@
 
 use super::Attack;
 use super::pack::{
-    BLOCK, changed, end, entry, file, harmless, header, link, long_name, member, packed, pax,
-    plain_weights, weights,
+    BLOCK, changed, end, entry, file, harmless, header, link, long_name, member, noise, packed,
+    pax, plain_weights, weights,
 };
 
 const SIZE_AT: usize = 124;
@@ -70,6 +70,9 @@ fn extensions() -> Vec<Attack> {
         }),
         Attack::unreadable("pax-header-of-a-gigabyte", "an extension header of", || {
             packed(&[member(&header(b"pax", b'x', 1 << 30), b"11 path=a/b\n")])
+        }),
+        Attack::unreadable("pax-comment-of-100-kB", "longer than any extended attribute", || {
+            packed(&[pax(&[("comment", &noise(100_000))]), file("a", b"x"), end()])
         }),
         Attack::unreadable("malformed-pax-record", "malformed PAX record", || {
             packed(&[file("a", b""), entry(b"p", b'x', b"999 path=a\n"), file_over_weights()])

@@ -128,6 +128,17 @@ fn others() -> Vec<Attack> {
         Attack::unreadable("lz4", "unknown method: lz4", || {
             [b"\x04\x22\x4d\x18".to_vec(), noise(2000)].concat()
         }),
+        // Who knows skippable frames sees what comes behind; who does not, a plain archive.
+        Attack::unreadable("archive-in-a-skippable-frame", "an archive too", || {
+            let archive = |length: usize| {
+                let length = u32::try_from(length).unwrap().to_le_bytes();
+                let name = [&[0x50, 0x2a, 0x4d, 0x18], &length[..]].concat();
+                let entry = super::pack::entry(&name, b'0', b"x");
+                [entry, plain_weights()].concat()
+            };
+            let length = archive(0x0101_0101).len();
+            [archive(length - 8), zstd(&harmless())].concat()
+        }),
         Attack::unreadable("gzip-in-gzip", "is no tar archive", || gzip(&gzip(&plain_weights()))),
     ]
 }

@@ -32,13 +32,13 @@ fn long_texts_are_searched_to_their_end() {
     places.extend([whole - 42, whole - 41, whole - 20, whole - 1, whole, whole + 1]);
     for place in places {
         let text = log(place, &token);
-        let lines = text[..place].iter().filter(|byte| **byte == b'\n').count();
+        let lines = text[..place].split(|byte| *byte == b'\n').count();
         let sample = scanned("app/data/requests.log", text);
         let facts = &sample.facts[0].as_ref().unwrap().facts;
         let facts: Vec<&Fact> = facts.iter().filter(|fact| fact.rule == ID).collect();
         assert!(!facts.is_empty() && facts.len() <= 2, "{place}: {facts:?}");
         for fact in facts {
-            assert_eq!(fact.line, u64::try_from(lines + 1).ok(), "{place}");
+            assert_eq!(fact.line, u64::try_from(lines).ok(), "{place}");
         }
         assert_eq!(sample.findings().len(), 1, "{place}");
         assert_eq!(sample.level(), Some(Level::Deny), "{place}");
@@ -93,7 +93,7 @@ fn archives_of_the_application_are_opened() {
     for (path, member, content, expected) in table {
         let archive = tar_of(&[(member, content)]);
         assert_eq!(level(path, archive.clone()), expected, "{path}: {member}");
-        if path.starts_with("app/") && path.ends_with(".tar") {
+        if !path.contains(".whl") && !path.starts_with("usr/") {
             assert_eq!(level(&format!("{path}.gz"), gzip(&archive)), expected, "{path}.gz");
         }
     }

@@ -47,6 +47,8 @@ impl<'a> Reader<'a> {
         let blank = usize::from(self.before(self.name.start) == Some(b' '));
         let before = self.before(self.name.start.saturating_sub(blank));
         matches!(before, Some(b';' | b'?' | b'&'))
+            // `;a.password=b.secret;` is a packed program.
+            && !self.text.get(self.name.clone()).is_some_and(|name| name.contains('.'))
             && self.before(self.at) == Some(b'=')
             && !self.peek(0).is_some_and(is_quote)
     }
@@ -58,7 +60,8 @@ impl<'a> Reader<'a> {
         let length = rest.iter().take(VALUE_BYTES).take_while(|byte| !ends(**byte)).count();
         let value = self.text.get(self.at..self.at.checked_add(length)?)?;
         let (start, form) = (self.at, Form::Literal);
-        (length > 0).then_some(Pair { name, value, start, form, is_quoted: true, is_tight: true })
+        let is_value = length > 0 && !is_member(value);
+        is_value.then_some(Pair { name, value, start, form, is_quoted: true, is_tight: true })
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {
@@ -259,6 +262,14 @@ fn quoted_length(rest: &[u8], quote: u8) -> usize {
         }
     }
     rest.len()
+}
+
+/// `props.password`, `e.t.clientSecret`: what a program calls something.
+fn is_member(value: &str) -> bool {
+    value.contains('.')
+        && value.split('.').all(|part| {
+            part.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_$".contains(&byte))
+        })
 }
 
 /// Length of a value without quotes: to the end of the line, written out or not, to a comment,
