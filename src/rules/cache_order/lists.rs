@@ -76,8 +76,8 @@ impl Says {
     }
 
     fn line(&mut self, line: &str) {
-        let line = line.split(" #").next().unwrap_or(line).trim_end();
         const LISTS: &[&str] = &["--requirement", "--constraint", "-r", "-c"];
+        let line = line.split(" #").next().unwrap_or(line).trim_end();
         if let Some(file) = value(line, LISTS) {
             self.include(file);
         } else if let Some(place) = value(line, &["--editable", "--find-links", "-e", "-f"]) {
@@ -273,8 +273,8 @@ mod tests {
         assert_eq!(says("app/environment.yml", text), "includes requirements.txt");
         assert_eq!(says("app/env.yaml", "dependencies:\n- pip:\n  - -e .\n"), NEEDS_SOURCE);
         for (count, expected) in [(MAX_INCLUDES, false), (MAX_INCLUDES + 1, true)] {
-            let text: String = (0..count).map(|number| format!("-r r{number}.txt\n")).collect();
-            let found = says("app/requirements.txt", &text);
+            let lines: Vec<String> = (0..count).map(|number| format!("-r r{number}.txt")).collect();
+            let found = says("app/requirements.txt", &lines.join("\n"));
             assert_eq!(found.starts_with(NEEDS_SOURCE), expected, "{count}");
         }
         for (length, expected) in [(MAX_INCLUDE_BYTES, false), (MAX_INCLUDE_BYTES + 1, true)] {

@@ -206,12 +206,6 @@ mod tests {
             "git+https://github.com/a/b@4f2a7b9c",
             "git+https://ci:t0k3n@github.com/a/b.git@v1.2#egg=b",
             "b @ git+ssh://git@github.com/a/b@v2",
-            "git+https://github.com/a/b@release-0.15.2",
-            "git+https://github.com/a/b@2024.1",
-            "git+https://github.com/a/b@v2rc1",
-            "git+https://github.com/a/b@v2.5.1+cu124",
-            "git+https://github.com/a/b@refs/tags/stable",
-            "git+https://github.com/a/b@${TAG}",
             "./x",
             "/x/y.whl",
             "../x",
@@ -242,15 +236,36 @@ mod tests {
             ("numpy # comment", "numpy"),
             ("git+https://github.com/a/b", "b"),
             ("git+https://github.com/a/b.git@main", "b"),
-            ("git+https://github.com/a/b.git@stable", "b"),
-            ("git+https://github.com/a/b@feature/faster", "b"),
-            ("git+https://github.com/a/b@origin/main", "b"),
             ("git+ssh://git@github.com/a/b", "b"),
             ("c @ git+https://x:y@github.com/a/b.git", "c"),
             ("https://github.com/a/b/archive/refs/heads/x.zip", "x.zip"),
             ("https://github.com/a/b/archive/main.zip", "main.zip"),
         ] {
             assert_eq!(python(loose).as_deref(), Some(name), "{loose}");
+        }
+    }
+
+    #[test]
+    fn knows_which_references_are_fixed() {
+        for (reference, expected) in [
+            ("4f2a7b9c", true),
+            ("0123456789abcdef0123456789abcdef01234567", true),
+            ("release-0.15.2", true),
+            ("2024.1", true),
+            ("v2rc1", true),
+            ("v2.5.1+cu124", true),
+            ("refs/tags/stable", true),
+            ("${TAG}", true),
+            ("main", false),
+            ("origin/main", false),
+            ("stable", false),
+            ("feature/faster", false),
+            ("4f2a7", true),
+            ("", false),
+        ] {
+            assert_eq!(!is_loose_reference(reference), expected, "{reference}");
+            let word = format!("git+https://github.com/a/b.git@{reference}");
+            assert_eq!(python(&word).is_none(), expected, "{word}");
         }
     }
 
