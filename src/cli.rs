@@ -89,6 +89,11 @@ pub struct Check {
     /// Speak HTTP without TLS to the registries of the IMAGEs.
     #[arg(long)]
     pub plain_http: bool,
+    /// Read every layer to its end, also when a denial is certain.
+    ///
+    /// Images on disk are read so anyway, and with `-o sarif` or `-o github` all are.
+    #[arg(long)]
+    pub all: bool,
     /// Scan every layer anew, and remember nothing.
     #[arg(long)]
     pub no_cache: bool,

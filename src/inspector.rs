@@ -83,6 +83,8 @@ pub struct Inspector {
     watcher: Arc<dyn Watcher>,
     /// Whose registry the base images are in, where the images are elsewhere.
     bases_from: Option<Arc<Inner>>,
+    /// Whether layers are read to their end, also when a denial is certain.
+    reads_all: bool,
 }
 
 /// Is told how the reading of layers gets on, for progress bars.
@@ -127,7 +129,8 @@ impl Inspector {
         let resolving = Resolving::default();
         let surroundings = Surroundings::default();
         let inner = Inner { parts, known, flights, resolving, surroundings, turns, tasks, stop };
-        Self { inner: Arc::new(inner), watcher: Arc::new(Unwatched), bases_from: None }
+        let watcher = Arc::new(Unwatched);
+        Self { inner: Arc::new(inner), watcher, bases_from: None, reads_all: false }
     }
 
     /// The same, but base images are looked up by another one: a folder with an image does not
@@ -145,6 +148,13 @@ impl Inspector {
     #[must_use]
     pub fn watched_by(self, watcher: Arc<dyn Watcher>) -> Self {
         Self { watcher, ..self }
+    }
+
+    /// The same, but every layer is read to its end if `reads_all`, also when a denial is certain:
+    /// for those who want to know all that is wrong, not whether something is.
+    #[must_use]
+    pub fn reading_all(self, reads_all: bool) -> Self {
+        Self { reads_all, ..self }
     }
 
     /// Ends the reading of layers, and waits for what is being written down. Call it last.

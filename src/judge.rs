@@ -16,8 +16,8 @@ use crate::policy::{Applied, Exception, Mode, Policy};
 use crate::rules::secrets::redact;
 use crate::rules::{Around, Meta, Needs, RULES, Seen};
 
-/// Most findings one rule may report about one image; the rest is counted. A layer full of keys
-/// must not make an answer of megabytes.
+/// Most findings of one level that one rule may report about one image; the rest is counted. A
+/// layer full of keys must not make an answer of megabytes.
 const MAX_FINDINGS_PER_RULE: usize = 100;
 
 /// Most characters shown of a text that is no reference.
@@ -205,7 +205,7 @@ impl Question {
                 until: exception.until.to_string(),
                 reason: exception.reason.clone(),
             });
-            entry.findings += 1;
+            entry.findings += finding.stands_for();
             false
         });
         waived.into_values().collect()
@@ -242,31 +242,40 @@ fn doubt(rule: &Meta, unlearned: &Undecided) -> Finding {
     Finding::new(rule.id.clone(), Level::Warn, message, hint)
 }
 
-/// Keeps the worst findings of one rule and says how many more there are.
-fn cap(mut findings: Vec<Finding>) -> Vec<Finding> {
-    let more = findings.len().saturating_sub(MAX_FINDINGS_PER_RULE);
-    if more > 0
-        && let Some(first) = findings.get(MAX_FINDINGS_PER_RULE)
-    {
-        let mut rest = Finding::new(
-            first.rule.clone(),
-            first.level,
-            format!("and {more} more findings of this rule"),
-            first.fix.clone(),
-        );
-        rest.platform.clone_from(&first.platform);
-        findings.truncate(MAX_FINDINGS_PER_RULE);
-        findings.push(rest);
+/// Keeps the first findings of one rule, which come worst first, of each level apart, and says
+/// how many more there are.
+fn cap(findings: Vec<Finding>) -> Vec<Finding> {
+    if findings.len() <= MAX_FINDINGS_PER_RULE {
+        return findings;
     }
-    findings
+    let of_levels = findings.chunk_by(|one, next| one.level == next.level);
+    of_levels
+        .flat_map(|of_level| {
+            let parts = of_level.split_at_checked(MAX_FINDINGS_PER_RULE);
+            let (kept, rest) = parts.unwrap_or((of_level, &[]));
+            kept.iter().cloned().chain(surplus(rest))
+        })
+        .collect()
 }
 
-/// Worst first, then in the order of the rules, then by place.
-fn order(finding: &Finding) -> (Reverse<Level>, usize, String, Option<usize>, Option<String>) {
+/// The finding that stands for all the others of its rule and level.
+fn surplus(rest: &[Finding]) -> Option<Finding> {
+    let first = rest.first()?;
+    let message = format!("and {} of this rule", crate::answer::count(rest.len(), "more finding"));
+    let finding = Finding::new(first.rule.clone(), first.level, message, first.fix.clone());
+    Some(Finding { platform: first.platform.clone(), more: Some(rest.len()), ..finding })
+}
+
+/// What findings are sorted by.
+type Order = (Reverse<Level>, usize, bool, String, Option<usize>, Option<String>);
+
+/// Worst first, then in the order of the rules, then by place; what is not listed at the end.
+fn order(finding: &Finding) -> Order {
     let rule = RULES.iter().position(|rule| rule.meta().id == finding.rule).unwrap_or(RULES.len());
     (
         Reverse(finding.level),
         rule,
+        finding.more.is_some(),
         finding.platform.clone(),
         finding.layer.as_ref().map(|layer| layer.index),
         finding.path.clone(),

@@ -153,7 +153,8 @@ impl Metrics {
         self.decisions_total.with((source, verdict.decision)).inc();
         self.decide_seconds.with((source, cache)).observe(took.as_secs_f64());
         for finding in &verdict.findings {
-            self.findings_total.with((finding.rule.clone(), finding.level)).inc();
+            let count = u64::try_from(finding.stands_for()).unwrap_or(u64::MAX);
+            self.findings_total.with((finding.rule.clone(), finding.level)).inc_by(count);
         }
         for undecided in &verdict.undecided {
             self.undecided_total.with((undecided.cause,)).inc();

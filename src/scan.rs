@@ -333,7 +333,9 @@ impl<'a> LayerScan<'a> {
             self.look_inside(archive, entry, &wants)?;
         } else if wants.contains(&Want::Windows) {
             self.look_in_windows(archive, entry, &wants, deep::MAX_WINDOWED_BYTES)?;
-        } else if whole && entry.size > self.limits.text_bytes {
+        }
+        // Also of what only begins like something packed: what unpacking left is all there is.
+        if whole && entry.size > self.limits.text_bytes && !wants.contains(&Want::Windows) {
             self.look_on(archive, entry, &wants, deep::MAX_WINDOWED_BYTES)?;
         }
         // One large text must not keep its memory for the rest of the layer.

@@ -105,6 +105,11 @@ fn help_explains_check() {
           --plain-http
               Speak HTTP without TLS to the registries of the IMAGEs
 
+          --all
+              Read every layer to its end, also when a denial is certain.
+
+              Images on disk are read so anyway, and with `-o sarif` or `-o github` all are.
+
           --no-cache
               Scan every layer anew, and remember nothing
 

@@ -59,3 +59,6 @@ mod tidy;
 
 #[cfg(test)]
 mod tls_reload;
+
+#[cfg(test)]
+mod whole_reading;

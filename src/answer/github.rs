@@ -1,15 +1,17 @@
 //! A verdict as workflow commands of GitHub Actions: what stands in the log of a job, and as
 //! annotations on its page. Source: "Workflow commands for GitHub Actions".
 
-use super::group::{Group, grouped};
+use super::group::{Group, Groups, Room};
+use super::message;
 use super::plain::line;
-use super::{count, message, place};
 use crate::model::{Decision, Level, Verdict};
 
 /// Most annotations of one level for an image: GitHub shows ten of each a step.
 const MAX_PER_LEVEL: usize = 10;
 /// Longest text of an annotation, in characters.
 const MAX_TEXT_CHARS: usize = 600;
+/// The same of its parts.
+const ROOM: Room = Room { text: MAX_TEXT_CHARS, instruction: 80, between: ", " };
 
 /// The commands, and a last line for the log; each line ended.
 pub fn commands(verdict: &Verdict) -> String {
@@ -17,13 +19,14 @@ pub fn commands(verdict: &Verdict) -> String {
     let mut lines = Vec::new();
     for (level, command) in [(Level::Deny, "error"), (Level::Warn, "warning")] {
         let findings = verdict.findings.iter().filter(|finding| finding.level == level);
-        let groups = grouped(findings);
-        let more = groups.len().saturating_sub(MAX_PER_LEVEL);
-        let named = if more > 0 { MAX_PER_LEVEL.saturating_sub(1) } else { MAX_PER_LEVEL };
-        lines.extend(groups.iter().take(named).map(|group| annotation(command, group, verdict)));
-        if more > 0 {
-            let rest = count(groups.len().saturating_sub(named), "more finding");
-            let text = format!("{image}: and {rest}; `plimsoll check` shows all");
+        let mut groups = Groups::of(findings, verdict);
+        groups.one_of_each_rule_first();
+        let is_over = groups.beyond(MAX_PER_LEVEL, "finding").is_some();
+        let named = if is_over { MAX_PER_LEVEL.saturating_sub(1) } else { MAX_PER_LEVEL };
+        let listed = groups.listed.iter().take(named);
+        lines.extend(listed.map(|group| annotation(command, group, verdict)));
+        if let Some(more) = groups.beyond(named, "more finding") {
+            let text = format!("{image}: and {more}; see `plimsoll check -o json`");
             lines.push(written(command, "plimsoll", &text));
         }
     }
@@ -47,19 +50,9 @@ pub fn commands(verdict: &Verdict) -> String {
 }
 
 fn annotation(command: &str, group: &Group<'_>, verdict: &Verdict) -> String {
-    let finding = group.finding;
-    let places = match place::of(finding, 80) {
-        places if places.is_empty() => String::new(),
-        places => format!(", {}", places.join(", ")),
-    };
-    let text = format!(
-        "{}: {}{places}{}\nfix: {}",
-        line(&verdict.image, 200),
-        line(&finding.message, MAX_TEXT_CHARS),
-        group.on_platforms(verdict),
-        line(&finding.fix, MAX_TEXT_CHARS),
-    );
-    written(command, &format!("plimsoll {}", finding.rule), &text)
+    let (image, complaint) = (line(&verdict.image, 200), group.complaint(verdict, ROOM));
+    let text = format!("{image}: {complaint}{}", group.remedy("\n", ROOM));
+    written(command, &format!("plimsoll {}", group.finding.rule), &text)
 }
 
 /// One command. What is not escaped could end it and begin another.
@@ -73,7 +66,7 @@ fn written(command: &str, title: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::message::tests::{allowed, denied, hostile, not_known};
+    use crate::answer::message::tests::{allowed, denied, flooded, hostile, not_known};
     use crate::model::Finding;
 
     #[test]
@@ -124,5 +117,12 @@ mod tests {
             assert_eq!(text.matches("::error ").count(), expected, "{text}");
             assert_eq!(text.contains("and 2 more findings"), number == 11, "{text}");
         }
+        let mut verdict = flooded();
+        verdict.findings.push(denied().findings[0].clone());
+        let text = commands(&verdict);
+        assert!(text.contains("::error title=plimsoll image-size::"), "{text}");
+        assert_eq!(text.matches("::error ").count(), 10, "{text}");
+        assert!(text.starts_with("::error title=plimsoll model-weights::"), "{text}");
+        assert!(text.contains("and 242 more findings"), "{text}");
     }
 }

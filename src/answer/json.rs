@@ -32,7 +32,8 @@ fn escape(json: &str) -> String {
             escaped.push(letter);
         }
     }
-    escaped
+    // A command to GitHub's runner, anywhere in a line of a job's output.
+    escaped.replace("##[", "#\\u0023[")
 }
 
 #[cfg(test)]
@@ -45,6 +46,10 @@ mod tests {
         let text = "a\u{9b}31m\u{202e}b\u{e0001}\nc\x1b é";
         let json = escape(&serde_json::to_string(text).unwrap());
         assert_eq!(json, r#""a\u009b31m\u202eb\udb40\udc01\nc\u001b é""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        let text = "a ##[add-mask]b ###[##[";
+        let json = escape(&serde_json::to_string(text).unwrap());
+        assert_eq!(json, r#""a #\u0023[add-mask]b ##\u0023[#\u0023[""#);
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 

@@ -1,8 +1,7 @@
 //! A verdict in a few lines: what a refused `kubectl apply`, an event's log line and admission
 //! warnings say. Bounded, because API servers and terminals are.
 
-use super::group::{Group, grouped};
-use super::place;
+use super::group::{Group, Groups, Room};
 use super::plain::line;
 use crate::model::{Decision, Undecided, Verdict};
 
@@ -17,7 +16,7 @@ const MAX_FINDINGS: usize = 3;
 /// Room for the line that says how many more there are.
 const LAST_LINE_BYTES: usize = 80;
 /// Longest complaint and longest remedy, in characters.
-const MAX_PART_CHARS: usize = 280;
+const ROOM: Room = Room { text: 280, instruction: 60, between: ", " };
 /// Most causes that a message names.
 const MAX_CAUSES: usize = 2;
 
@@ -50,7 +49,8 @@ pub fn warnings(verdict: &Verdict) -> Vec<String> {
             format!("{image}: not checked, {}: {}", undecided.cause, undecided.detail)
         }));
     }
-    warnings.extend(grouped(verdict.warnings()).iter().map(|group| {
+    let groups = Groups::of(verdict.warnings(), verdict);
+    warnings.extend(groups.listed.iter().map(|group| {
         let finding = group.finding;
         format!("{image}: {}: {}", finding.rule, finding.message)
     }));
@@ -58,7 +58,9 @@ pub fn warnings(verdict: &Verdict) -> Vec<String> {
         format!("{image}: {}: excepted until {}: {}", waived.rule, waived.until, waived.reason)
     }));
     if warnings.len() > MAX_WARNINGS {
-        let more = warnings.len() - (MAX_WARNINGS - 1);
+        // A hundred are listed before one is only counted.
+        let unlisted: usize = groups.surplus.iter().map(|group| group.finding.stands_for()).sum();
+        let more = warnings.len() - (MAX_WARNINGS - 1) + unlisted;
         warnings.truncate(MAX_WARNINGS - 1);
         warnings.push(format!("{image}: and {}", super::count(more, "more warning")));
     }
@@ -67,9 +69,9 @@ pub fn warnings(verdict: &Verdict) -> Vec<String> {
 
 fn allowed_remarks(verdict: &Verdict) -> String {
     let mut remarks = Vec::new();
-    let warnings = grouped(verdict.warnings()).len();
-    if warnings > 0 {
-        remarks.push(super::count(warnings, "warning"));
+    let warnings = Groups::of(verdict.warnings(), verdict);
+    if !warnings.is_empty() {
+        remarks.push(warnings.count("warning"));
     }
     remarks.extend(verdict.exceptions.iter().map(|waived| format!("{} excepted", waived.rule)));
     remarks.extend(
@@ -79,14 +81,14 @@ fn allowed_remarks(verdict: &Verdict) -> String {
 }
 
 fn denial(image: &str, verdict: &Verdict) -> String {
-    let mut groups = grouped(verdict.denials());
-    one_of_each_rule_first(&mut groups);
+    let mut groups = Groups::of(verdict.denials(), verdict);
+    groups.one_of_each_rule_first();
     let digest = verdict.digest.as_ref();
     let digest =
         digest.map(|digest| format!(" ({}:{})", digest.algorithm().name(), digest.short()));
     let mut message = format!("{image} is denied{}:", digest.unwrap_or_default());
     let mut named = 0;
-    for group in groups.iter().take(MAX_FINDINGS) {
+    for group in groups.listed.iter().take(MAX_FINDINGS) {
         let complaint = complaint(group, verdict);
         // The last line needs room as well; the first complaint is never left out.
         if named > 0 && message.len() + complaint.len() + LAST_LINE_BYTES > MAX_BYTES {
@@ -95,31 +97,15 @@ fn denial(image: &str, verdict: &Verdict) -> String {
         message.push_str(&complaint);
         named += 1;
     }
-    match groups.len() - named {
-        0 => message,
-        more => format!("{message}\nand {more} more; `plimsoll check` shows all"),
+    match groups.beyond(named, "more finding") {
+        None => message,
+        Some(more) => format!("{message}\nand {more}; see `plimsoll check`"),
     }
 }
 
 fn complaint(group: &Group<'_>, verdict: &Verdict) -> String {
-    let finding = group.finding;
-    let message = line(&finding.message, MAX_PART_CHARS);
-    let places = match place::of(finding, 60) {
-        places if places.is_empty() => String::new(),
-        places => format!(", {}", line(&places.join(", "), 240)),
-    };
-    let platforms = group.on_platforms(verdict);
-    let fix = match finding.fix.as_str() {
-        "" => String::new(),
-        fix => format!("\n  fix: {}", line(fix, MAX_PART_CHARS)),
-    };
-    format!("\n- {}: {message}{places}{platforms}{fix}", finding.rule)
-}
-
-/// Three keys in one folder must not hide that the image is too large as well.
-fn one_of_each_rule_first(groups: &mut [Group<'_>]) {
-    let mut seen = std::collections::HashSet::new();
-    groups.sort_by_cached_key(|group| !seen.insert(group.finding.rule.clone()));
+    let complaint = group.complaint(verdict, ROOM);
+    format!("\n- {}: {complaint}{}", group.finding.rule, group.remedy("\n  ", ROOM))
 }
 
 fn undecided(image: &str, verdict: &Verdict) -> String {

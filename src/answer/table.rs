@@ -3,14 +3,19 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::group::{Group, grouped};
+use super::group::{Groups, Room};
 use super::plain::line;
 use super::wrap::{Layout, Paint};
-use super::{count, message, place, size};
+use super::{count, message, size};
 use crate::model::{Decision, Level, Verdict};
 
-/// Most findings of one rule that are shown. All are in the JSON.
+/// Most findings of one rule that are shown. More are in the JSON.
 const MAX_PER_RULE: usize = 5;
+/// Longest parts of a complaint.
+const ROOM: Room = Room { text: 600, instruction: 100, between: ": " };
+/// What a verdict on the first certain denial does not tell.
+const STOPPED: &str = "reading stopped at the first certain denial: there may be more faults, and \
+    larger sums (read all with `--all`)";
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,51 +83,49 @@ fn sizes(verdict: &Verdict, page: &mut Layout) {
 }
 
 fn findings(verdict: &Verdict, level: Level, page: &mut Layout) {
-    let groups = grouped(verdict.findings.iter().filter(|finding| finding.level == level));
+    let of_level = || verdict.findings.iter().filter(|finding| finding.level == level);
     let mut rules = Vec::new();
-    for group in &groups {
-        if !rules.contains(&&group.finding.rule) {
-            rules.push(&group.finding.rule);
+    for finding in of_level() {
+        if !rules.contains(&&finding.rule) {
+            rules.push(&finding.rule);
         }
     }
     for rule in rules {
-        let of_rule: Vec<&Group<'_>> =
-            groups.iter().filter(|group| group.finding.rule == *rule).collect();
+        let groups = Groups::of(of_level().filter(|finding| finding.rule == *rule), verdict);
         page.blank();
         let (word, paint) = match level {
             Level::Deny => ("deny", Paint::Bad),
             Level::Warn | Level::Ignore => ("warn", Paint::Doubtful),
         };
-        let many = if of_rule.len() > 1 {
-            format!(" ({})", count(of_rule.len(), "finding"))
+        let many = if groups.are_several() {
+            format!(" ({})", groups.count("finding"))
         } else {
             String::new()
         };
         page.painted_line(paint, word, &format!("  {rule}{many}"));
-        rule_findings(verdict, &of_rule, page);
+        rule_findings(verdict, &groups, page);
     }
 }
 
 /// The findings of one rule; a remedy stands once behind all findings that share it.
-fn rule_findings(verdict: &Verdict, groups: &[&Group<'_>], page: &mut Layout) {
-    let shown = groups.get(..MAX_PER_RULE).unwrap_or(groups);
-    let mut rest = shown.iter().peekable();
+fn rule_findings(verdict: &Verdict, groups: &Groups<'_>, page: &mut Layout) {
+    let mut rest = groups.listed.iter().take(MAX_PER_RULE).peekable();
     while let Some(group) = rest.next() {
-        let message = line(&group.finding.message, 600);
-        let places = match place::of(group.finding, 100) {
-            places if places.is_empty() => String::new(),
-            places => format!(": {}", places.join(", ")),
-        };
-        let platforms = group.on_platforms(verdict);
-        page.paragraph("  - ", &format!("{message}{places}{platforms}"));
+        page.paragraph("  - ", &group.complaint(verdict, ROOM));
         let is_last = rest.peek().is_none_or(|next| next.finding.fix != group.finding.fix);
-        if is_last && !group.finding.fix.is_empty() {
-            page.paragraph("    fix: ", &line(&group.finding.fix, 600));
+        let remedy = group.remedy("", ROOM);
+        if is_last && let Some(fix) = remedy.strip_prefix("fix: ") {
+            page.paragraph("    fix: ", fix);
         }
     }
-    let more = groups.len() - shown.len();
-    if more > 0 {
-        page.paragraph("  ", &format!("... and {more} more; `-o json` lists all"));
+    let shown = groups.listed.len().min(MAX_PER_RULE);
+    if let Some(more) = groups.beyond(shown, "more finding") {
+        let lists = if groups.surplus.is_empty() {
+            "all".to_owned()
+        } else {
+            format!("the first {}", groups.listed.len())
+        };
+        page.paragraph("  ", &format!("... and {more}; `-o json` lists {lists}"));
     }
 }
 
@@ -162,8 +165,10 @@ fn footer(verdict: &Verdict, page: &mut Layout) {
     if is_cut || is_read {
         page.blank();
     }
-    if is_cut {
-        page.paragraph("", "The rest was not read: the image is denied already.");
+    if is_cut && verdict.undecided.is_empty() {
+        page.paragraph("", STOPPED);
+    } else if is_cut {
+        page.paragraph("", "not everything could be read: there may be more");
     }
     if is_read {
         page.faint_line(&format!(
@@ -180,7 +185,9 @@ fn footer(verdict: &Verdict, page: &mut Layout) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::message::tests::{allowed, denied, hostile, hundred_findings, not_known};
+    use crate::answer::message::tests::{
+        allowed, denied, flooded, hostile, hundred_findings, not_known,
+    };
     use crate::model::verdict::Stats;
 
     fn piped(verdict: &Verdict) -> String {
@@ -212,7 +219,7 @@ mod tests {
         excepted
           - cuda-devel: 2 findings, until 2027-01-31: JIT kernels, ML-142
 
-        The rest was not read: the image is denied already.
+        reading stopped at the first certain denial: there may be more faults, and larger sums (read all with `--all`)
         read 1.7 GiB in 12.3 s, 4 layers scanned, 7 known
         ");
     }
@@ -245,7 +252,8 @@ mod tests {
         excepted
           - cuda-devel: 2 findings, until 2027-01-31: JIT kernels, ML-142
 
-        The rest was not read: the image is denied already.
+        reading stopped at the first certain denial: there may be more faults, and
+        larger sums (read all with `--all`)
         read 1.7 GiB in 12.3 s, 4 layers scanned, 7 known
         ");
     }
@@ -278,7 +286,7 @@ mod tests {
         excepted
           - cuda-devel: 2 findings, until 2027-01-31: JIT kernels, ML-142
 
-        The rest was not read: the image is denied already.
+        reading stopped at the first certain denial: there may be more faults, and larger sums (read all with `--all`)
         read 1.7 GiB in 12.3 s, 4 layers scanned, 7 known
         ");
     }
@@ -333,7 +341,34 @@ mod tests {
     fn a_hundred_findings_stay_short() {
         let page = piped(&hundred_findings());
         assert!(page.lines().count() < 25, "{page}");
-        assert!(page.contains("... and 95 more"), "{page}");
+        assert!(page.contains("  ... and 95 more findings; `-o json` lists all\n"), "{page}");
+    }
+
+    #[test]
+    fn a_flood_is_counted() {
+        let mut verdict = flooded();
+        // Wherever it stands.
+        verdict.findings.rotate_right(1);
+        let page = piped(&verdict);
+        let count = |words: &str| page.matches(words).count();
+        assert_eq!(
+            count("deny  model-weights (250 findings)\n  - holds model weights"),
+            1,
+            "{page}"
+        );
+        assert_eq!((count("\n  - "), count("of this rule")), (6, 0), "{page}");
+        let last = "  ... and 245 more findings; `-o json` lists the first 100\n";
+        assert_eq!(count(last), 1, "{page}");
+    }
+
+    #[test]
+    fn what_could_not_be_read_did_not_stop_at_a_denial() {
+        let verdict = Verdict { undecided: not_known().undecided, ..denied() };
+        let page = piped(&verdict);
+        assert!(page.contains("\nnot everything could be read: there may be more\n"), "{page}");
+        assert!(!page.contains("reading stopped"), "{page}");
+        let whole = Verdict { complete: true, ..denied() };
+        assert!(!piped(&whole).contains("there may be more"), "{page}");
     }
 
     #[test]

@@ -76,7 +76,9 @@ impl Layout {
         for word in text.split(' ') {
             let length = word.chars().count();
             let is_first = columns == indent;
-            if !is_first && columns + 1 + length > width {
+            // A line of a job's output that begins with `::` is a command to GitHub's runner.
+            let may_begin = !word.starts_with("::");
+            if !is_first && may_begin && columns + 1 + length > width {
                 self.raw_line(&line);
                 line = " ".repeat(indent);
                 columns = indent;
@@ -113,6 +115,12 @@ mod tests {
         ");
         assert_eq!(wrapped("a b", 1), "  - a b\n");
         assert_eq!(wrapped("", 80), "  - \n");
+    }
+
+    #[test]
+    fn no_line_begins_like_a_command() {
+        let page = wrapped(&format!("{} ::add-mask::x {}", "y".repeat(35), "z".repeat(40)), 40);
+        assert!(page.lines().all(|line| !line.trim().starts_with("::")), "{page}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
 use tokio::time::Instant;
 
-use super::flight::{Arrival, GRACE_BYTES, Landing, Ticket};
+use super::flight::{Arrival, GRACE_BYTES, IsCertain, Landing, Ticket};
 use super::reading::Reading;
 use super::sought::{Learned, MAX_LAYERS, Sought};
 use super::{Inspector, until};
@@ -82,8 +82,17 @@ impl Inspection {
         Some(thought)
     }
 
+    /// Whether a denial is certain by all that is known, and reading may stop at that.
     async fn is_denied(&mut self) -> bool {
-        self.thinking(|sought, learned| sought.is_denied(learned)).await.unwrap_or(false)
+        self.may_stop(|sought, learned| sought.is_denied(learned)).await
+    }
+
+    /// Whether reading may stop at a denial, and what is known denies.
+    async fn may_stop(
+        &mut self,
+        is_denied: impl FnOnce(&Sought, &mut Learned) -> bool + Send + 'static,
+    ) -> bool {
+        !self.inspector.reads_all && self.thinking(is_denied).await.unwrap_or(false)
     }
 
     /// Takes what is known of the layers, from memory first; gives the others, smallest first.
@@ -157,7 +166,8 @@ impl Inspection {
     /// Joins the reading of one layer, or starts it.
     fn join(&self, blob: &Descriptor) -> (Ticket, Arrival) {
         let Inspector { inner, watcher, .. } = &self.inspector;
-        let is_certain = self.sought.certainty(blob);
+        let is_certain =
+            if self.inspector.reads_all { never() } else { self.sought.certainty(blob) };
         let known = || inner.known.remembered_layer(&blob.digest);
         inner.flights.join(&blob.digest, &is_certain, known, |flight| {
             let reading = Reading {
@@ -207,7 +217,7 @@ impl Inspection {
         let denied = move |sought: &Sought, learned: &mut Learned| {
             sought.is_denied_by(learned, &blob.digest)
         };
-        self.is_certain |= self.thinking(denied).await.unwrap_or(false);
+        self.is_certain |= self.may_stop(denied).await;
         None
     }
 }
@@ -223,6 +233,11 @@ fn release_large(tickets: &[(Descriptor, Ticket)]) {
             ticket.release();
         }
     }
+}
+
+/// The test of one who wants every fact.
+fn never() -> IsCertain {
+    Arc::new(|_, _| false)
 }
 
 /// Waits for one flight's end, and remembers which it was.

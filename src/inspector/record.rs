@@ -9,7 +9,7 @@ use super::Inspector;
 use crate::answer::message;
 use crate::judge::Question;
 use crate::metrics::{CacheUse, Source};
-use crate::model::{Decision, Verdict};
+use crate::model::{Decision, Finding, Verdict};
 
 /// Who asks, for the record.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +85,7 @@ fn log(verdict: &Verdict, asker: &Asker<'_>) {
                 rules,
                 causes,
                 why,
-                warnings = verdict.warnings().count(),
+                warnings = verdict.warnings().map(Finding::stands_for).sum::<usize>(),
                 duration_ms = stats.elapsed_ms,
                 bytes = stats.bytes_read,
                 layers_scanned = stats.layers_scanned,

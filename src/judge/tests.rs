@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::manifest::Manifest;
-use crate::model::{Descriptor, ImageConfig, Platform};
+use crate::model::{Descriptor, Fact, ImageConfig, Platform};
 use crate::policy::{OnUndecided, Pattern, RulePolicy, Scope};
 use crate::rules::unreadable_layer::{self, Defect};
 
@@ -149,11 +149,47 @@ fn a_flood_of_findings_is_counted() {
         Finding::new(unreadable_layer::ID, Level::Warn, format!("number {index}"), "fix")
     };
     let at = |count: usize| cap((0..count).map(finding).collect());
-    assert_eq!(at(99).len(), 99);
-    assert_eq!(at(100).len(), 100);
+    for count in [0, 99, 100] {
+        assert_eq!(at(count).len(), count);
+        assert!(at(count).iter().all(|finding| finding.more.is_none()));
+    }
+    let messages = |count: usize| at(count).pop().unwrap().message;
+    assert_eq!(messages(101), "and 1 more finding of this rule");
     let flood = at(250);
-    assert_eq!(flood.len(), 101);
+    assert_eq!((flood.len(), flood[100].more), (101, Some(150)));
     assert_eq!(flood[100].message, "and 150 more findings of this rule");
+    assert_eq!(flood.iter().map(Finding::stands_for).sum::<usize>(), 250);
+}
+
+#[test]
+fn warnings_do_not_count_as_further_denials() {
+    let finding = |level| Finding::new(unreadable_layer::ID, level, "x", "fix");
+    let of = |level, count| std::iter::repeat_n(finding(level), count);
+    let capped = cap(of(Level::Deny, 120).chain(of(Level::Warn, 130)).collect());
+    let count = |level| {
+        let of_level = capped.iter().filter(|finding| finding.level == level);
+        of_level.map(Finding::stands_for).sum::<usize>()
+    };
+    assert_eq!((capped.len(), count(Level::Deny), count(Level::Warn)), (202, 120, 130));
+}
+
+#[test]
+fn what_is_not_listed_comes_last_of_its_rule() {
+    let image = image(&[10]);
+    let mut broken = facts(&image, 0, true);
+    let defect = broken.facts[0].clone();
+    broken.facts =
+        (0..250).map(|number| Fact { path: format!("p{number:03}"), ..defect.clone() }).collect();
+    let judge = |policy: Policy| {
+        let facts = vec![Some(&broken)];
+        let judgeable = Judgeable { image: &image, facts, around: Around::default() };
+        question(policy).judge(None, &[judgeable], Vec::new())
+    };
+    let findings = judge(Policy::default()).findings;
+    assert_eq!((findings.len(), findings[0].path.as_deref()), (101, Some("p000")));
+    assert_eq!(findings[100].more, Some(150));
+    let waived = judge(with_exception(jiff::civil::date(2027, 1, 1))).exceptions;
+    assert_eq!(waived[0].findings, 250);
 }
 
 #[test]

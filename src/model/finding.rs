@@ -115,9 +115,15 @@ pub struct Finding {
     /// Path in the layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Line, from 1, when the path is a text file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
     /// Bytes in question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// Of the one that stands for findings of its rule that are not listed: how many those are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<usize>,
 }
 
 impl Finding {
@@ -136,8 +142,15 @@ impl Finding {
             platform: String::new(),
             layer: None,
             path: None,
+            line: None,
             size: None,
+            more: None,
         }
+    }
+
+    /// How many findings it stands for: itself, or those that are not listed.
+    pub fn stands_for(&self) -> usize {
+        self.more.unwrap_or(1)
     }
 
     /// The same, placed in a layer.
@@ -152,6 +165,13 @@ impl Finding {
     pub fn at_path(mut self, path: &str, size: u64) -> Self {
         self.path = Some(path.to_owned());
         self.size = Some(size);
+        self
+    }
+
+    /// The same, placed at a line of its path, if one is known.
+    #[must_use]
+    pub fn at_line(mut self, line: Option<u64>) -> Self {
+        self.line = line;
         self
     }
 }

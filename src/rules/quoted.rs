@@ -2,7 +2,7 @@
 
 use super::secrets::redact;
 use super::secrets::text::cut;
-use crate::answer::plain::line;
+use crate::answer::plain::{joined, line};
 
 /// More than the longest secret that is recognised, so that a cut does not disguise one.
 const MARGIN_BYTES: usize = 2048;
@@ -16,8 +16,7 @@ pub(crate) fn quoted(text: &str, most: usize) -> String {
 pub(crate) fn plain(text: &str, most: usize) -> String {
     let start = cut(text, most.saturating_mul(4).saturating_add(MARGIN_BYTES));
     let redacted = without_userinfo(&redact(start)).replace('`', "'");
-    let words: Vec<&str> = redacted.split_whitespace().collect();
-    line(&words.join(" "), most)
+    line(&joined(&redacted), most)
 }
 
 /// Leaves out whatever stands before `@` in a URL, also what looks harmless: nobody needs to read
@@ -54,7 +53,8 @@ mod tests {
 
     #[test]
     fn quotes_in_short() {
-        assert_eq!(quoted("RUN a \\\n  `b`", 80), "`RUN a \\ 'b'`");
+        assert_eq!(quoted("RUN a \\\n  `b`", 80), "`RUN a 'b'`");
+        assert_eq!(quoted("RUN a\nb\n", 80), "`RUN a; b`");
         assert_eq!(plain(&"x".repeat(100), 10), "xxxxxxxxx…");
         assert_eq!(plain("x https://u@h:1/a@b y://p:q@z", 80), "x https://***@h:1/a@b y://***@z");
         assert_eq!(plain("a\u{202e}b", 80), "a\\u{202e}b");

@@ -19,13 +19,15 @@ mod named;
 mod packed;
 mod places;
 mod source;
+mod sqlite;
 mod unsearched;
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use self::places::Place;
-use super::secrets::{Sighting, Strength, patterns, text, tokens};
+use super::secrets::{Sighting, Strength, assignments, patterns, text, tokens};
 use super::{Fate, Meta, Rule, Seen, Settings, Want};
 use crate::model::image::Layer;
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
@@ -78,7 +80,8 @@ impl Rule for SecretFile {
         let wanted = text::is_searchable(entry.extension(), head)
             || named::named(entry.path).is_some()
             || source::is_store(entry, head);
-        match wanted {
+        let counts = !packed::is_packed(entry.path) || packed::counts(entry.path);
+        match wanted && counts {
             _ if packed::is_wanted(entry, head) => Want::Inside,
             true => Want::Whole,
             false => Want::Nothing,
@@ -86,7 +89,10 @@ impl Rule for SecretFile {
     }
 
     fn look(&self, entry: &Entry<'_>, content: &[u8], limits: &Limits, facts: &mut Vec<Fact>) {
-        let content = text::narrow(content);
+        let database = sqlite::unfolded(content);
+        // Its bytes have no lines.
+        let has_lines = database.is_none();
+        let content = database.map_or_else(|| text::narrow(content), Cow::Owned);
         let search = tokens::search(&content, MAX_PER_FILE);
         let (named, source) = (named::named(entry.path), source::source(entry));
         let mut is_flooded = search.is_flooded;
@@ -107,9 +113,15 @@ impl Rule for SecretFile {
         if is_flooded {
             facts.push(unsearched::flood(entry));
         }
+        if places::is_wording(entry.path) {
+            found.iter_mut().filter(|found| is_by_name(found)).for_each(|found| {
+                found.strength = Strength::Weak;
+            });
+        }
         let mut lines = text::Lines::of(&content);
         for sighting in distinct(found) {
-            facts.push(fact(entry, &sighting, lines.at(sighting.span.start)));
+            let line = lines.at(sighting.span.start);
+            facts.push(fact(entry, &sighting, has_lines.then_some(line)));
         }
     }
 
@@ -122,7 +134,7 @@ impl Rule for SecretFile {
         let mut lines = text::Lines::of(&content);
         for sighting in distinct(found.collect()) {
             let line = window.lines.saturating_add(lines.at(sighting.span.start));
-            facts.push(fact(entry, &sighting, line));
+            facts.push(fact(entry, &sighting, Some(line)));
         }
     }
 
@@ -162,10 +174,10 @@ fn distinct(mut found: Vec<Sighting>) -> Vec<Sighting> {
     found
 }
 
-fn fact(entry: &Entry<'_>, sighting: &Sighting, line: u64) -> Fact {
-    Fact::new(ID, sighting.kind, entry.path, entry.size)
-        .at_line(line)
-        .with("what", sighting.words())
+fn fact(entry: &Entry<'_>, sighting: &Sighting, line: Option<u64>) -> Fact {
+    let fact = Fact::new(ID, sighting.kind, entry.path, entry.size);
+    let fact = if let Some(line) = line { fact.at_line(line) } else { fact };
+    fact.with("what", sighting.words())
         .with("length", sighting.span.len().to_string())
         .with("fingerprint", sighting.fingerprint.clone())
         .with("strength", sighting.strength.as_str())
@@ -180,21 +192,26 @@ fn level(fact: &Fact) -> Option<Level> {
     if packed::is_packed(&fact.path) {
         return packed::level(fact);
     }
+    let is_login = is_strong(fact) && is_login(fact);
     match places::place(&fact.path) {
-        Place::PackageTests => None,
         Place::Application if is_strong(fact) => Some(Level::Deny),
         // `app/testing/prod.env` is no test, however its folder is called.
-        Place::Quiet if is_strong(fact) && is_login_of_tests(fact) => Some(Level::Deny),
+        Place::Packages | Place::Quiet if is_login => Some(Level::Deny),
+        Place::PackageTests => is_login.then_some(Level::Warn),
         Place::Packages if !is_strong(fact) => None,
         Place::Application | Place::Packages | Place::Quiet | Place::HostKeys => Some(Level::Warn),
     }
 }
 
-/// A provider's token in a credential file among the application's tests. Passwords and keys are
-/// made up for tests; tokens with a provider's format are not, and test programs ask for them by
-/// name.
-fn is_login_of_tests(fact: &Fact) -> bool {
-    is_token(fact) && places::is_test(&fact.path) && named::named(&fact.path).is_some()
+/// A provider's token in a credential file. Passwords and keys are made up for tests; tokens with
+/// a provider's format are not, and packages have none in a `.env`.
+fn is_login(fact: &Fact) -> bool {
+    is_token(fact) && named::named(&fact.path).is_some()
+}
+
+/// Whether only its name, or the name of the file, makes it a secret.
+fn is_by_name(sighting: &Sighting) -> bool {
+    [assignments::NAMED.0, gates::BARE.0].contains(&sighting.kind)
 }
 
 /// Whether it has a provider's format.
@@ -247,6 +264,7 @@ impl<'a> Secret<'a> {
         Finding::new(ID, self.level, message, fix(fact, visible))
             .in_layer(self.layer)
             .at_path(&fact.path, fact.size)
+            .at_line(fact.line)
     }
 }
 

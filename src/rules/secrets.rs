@@ -11,6 +11,8 @@ pub mod commands;
 
 pub mod encoded;
 
+pub mod jwk;
+
 pub mod names;
 
 pub mod pairs;

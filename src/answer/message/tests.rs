@@ -129,6 +129,21 @@ pub(crate) fn hundred_findings() -> Verdict {
     verdict
 }
 
+/// Stands for findings that are not listed.
+pub(crate) fn surplus(platform: &str, more: usize) -> Finding {
+    let message = format!("and {more} more findings of this rule");
+    let finding = Finding::new(WEIGHTS, Level::Deny, message, "mount the weights");
+    Finding { platform: platform.into(), more: Some(more), ..finding }
+}
+
+/// 250 findings of one rule, of which a hundred are listed.
+pub(crate) fn flooded() -> Verdict {
+    let mut verdict = hundred_findings();
+    verdict.images.truncate(1);
+    verdict.findings.push(surplus("linux/amd64", 150));
+    verdict
+}
+
 pub(crate) fn hostile() -> Verdict {
     let mut verdict = denied();
     let mut finding = weights("linux/amd64", "a\n\x1b[2Jb\u{202e}c\x07");
@@ -191,8 +206,25 @@ fn a_hundred_findings_stay_short() {
       fix: mount the weights at run time, or pull them when the container starts
     - model-weights: holds model weights (safetensors), `app/models/shard-002.safetensors`, 4.6 GiB, layer 3 (`COPY models/ /app/models`) on linux/amd64
       fix: mount the weights at run time, or pull them when the container starts
-    and 97 more; `plimsoll check` shows all
+    and 97 more findings; see `plimsoll check`
     ");
+}
+
+#[test]
+fn what_is_not_listed_is_counted_and_never_named() {
+    let mut verdict = flooded();
+    // Wherever it stands.
+    verdict.findings.rotate_right(1);
+    let denied = text(&verdict);
+    assert!(denied.lines().nth(1).unwrap().contains("shard-000"), "{denied}");
+    assert!(denied.ends_with("\nand 247 more findings; see `plimsoll check`"), "{denied}");
+    for finding in &mut verdict.findings {
+        finding.level = Level::Warn;
+    }
+    verdict.exceptions.clear();
+    assert!(warnings(&verdict).last().unwrap().ends_with("and 241 more warnings"));
+    verdict.decision = Decision::Allow;
+    assert!(text(&verdict).ends_with("is allowed (250 warnings)"), "{}", text(&verdict));
 }
 
 #[test]
@@ -235,7 +267,7 @@ fn hostile_texts_are_harmless() {
     );
     insta::assert_snapshot!(text, @r#"
     registry.example.com/ml/app:1.4 is denied (sha256:1bc04b5291c2):
-    - model-weights: holds `x\u{1b}[31m y`, `a \u{1b}[2Jb\u{202e}c\u{7}`, 4.6 GiB, layer 3 (`RUN \u{1b}]0;owned\u{7} evil`) on linux/amd64
+    - model-weights: holds `x\u{1b}[31m y`, `a \u{1b}[2Jb\u{202e}c\u{7}`, 4.6 GiB, layer 3 (`RUN \u{1b}]0;owned\u{7}; evil`) on linux/amd64
       fix: mount the weights at run time, or pull them when the container starts
     - image-size: compressed size of 4.6 GiB is over the limit of 3.0 GiB on linux/amd64
       fix: leave out build tools, caches and weights

@@ -9,8 +9,8 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::super::Check;
 use super::super::progress::Progress;
+use super::super::{Check, Output};
 use super::{Checks, Unnamed};
 use crate::config::Config;
 use crate::inspector::Inspector;
@@ -48,7 +48,8 @@ impl Engine {
         let client = parts::registry_client(&config, &observer)?;
         let policy = Arc::new(config.policy.clone());
         let progress = Arc::clone(progress);
-        let remote = Self::inspector(&config, Arc::new(client), &store, &metrics, &progress);
+        let remote = Self::inspector(&config, Arc::new(client), &store, &metrics, &progress)
+            .reading_all(reads_all(check));
         Ok(Self { config, policy, store, metrics, progress, remote })
     }
 
@@ -88,8 +89,10 @@ impl Engine {
             Ok(None) => self.remote.inspect(&question, None).await,
             Ok(Some(local)) => {
                 let parts = (&self.store, &self.metrics, &self.progress);
+                // Nothing is spared by stopping early, and its author wants to mend all at once.
                 let inspector = Self::inspector(&self.config, local, parts.0, parts.1, parts.2)
-                    .with_bases_of(&self.remote);
+                    .with_bases_of(&self.remote)
+                    .reading_all(true);
                 let verdict = inspector.inspect(&question, None).await;
                 inspector.finish().await;
                 verdict
@@ -108,6 +111,12 @@ impl Checks for Engine {
         let verdict = self.verdict(&source, reference).await;
         Ok(Verdict { image: image.to_owned(), ..verdict })
     }
+}
+
+/// Whether images in registries are read to their end, too. Code scanning takes what it is not told
+/// again for mended, and a pipeline that stops at the first fault needs a push for each.
+fn reads_all(check: &Check) -> bool {
+    check.all || matches!(check.output, Output::Sarif | Output::Github)
 }
 
 /// The user's cache. One that cannot be opened costs time only.

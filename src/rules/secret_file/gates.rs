@@ -8,11 +8,16 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::super::secrets::assignments::Style;
-use super::super::secrets::placeholders::{distinct, is_placeholder, is_published};
+use super::super::secrets::placeholders::{
+    distinct, is_password_placeholder, is_placeholder, is_published,
+};
 use super::super::secrets::tokens::Found;
 use super::super::secrets::{Sighting, Strength, assignments, commands, encoded, urls};
 use super::kubernetes;
 use super::named::Named;
+
+/// Kind and title of a file that is a secret as a whole.
+pub(super) const BARE: (&str, &str) = ("bare-secret", "a bare secret");
 
 /// Most sightings of one file.
 const MOST: usize = 100;
@@ -27,6 +32,7 @@ pub(super) fn gate(named: Named, text: &str, content: &[u8]) -> Found {
         Named::Docker => docker(text),
         Named::Npm => npm(text),
         Named::Netrc => captures(&NETRC, text, ("netrc-password", "a password of a netrc file")),
+        Named::OpenVpn => open_vpn(text),
         Named::Git => git(text),
         Named::Kaggle => captures(&KAGGLE, text, ("kaggle-key", "a Kaggle API key")),
         Named::Bare => bare(text),
@@ -54,13 +60,15 @@ regex!(
     SPACED,
     r#"(?m)^[ \t]*(?:[^#\n]*[ \t])?(?:requirepass|masterauth|auth-pass[ \t]+\S+|password|passwd|pass)[ \t]+"?([^\s"]{4,})"#
 );
+regex!(VPN_LOGIN, r"<auth-user-pass>\s*\S+[ \t\r]*\n\s*(\S+)\s*</auth-user-pass>");
 regex!(ACL, r"(?m)^[ \t]*user[ \t]+\S+[ \t][^\n]*>(\S{6,})");
 
 fn captures(regex: &Regex, text: &str, kind: (&'static str, &'static str)) -> Vec<Sighting> {
     regex
         .captures_iter(text)
         .filter_map(|found| found.get(1))
-        .filter(|value| !is_placeholder(value.as_str()) && !is_published(value.as_str().as_bytes()))
+        .filter(|value| !is_password_placeholder(value.as_str()))
+        .filter(|value| !is_published(value.as_str().as_bytes()))
         .map(|value| {
             Sighting::new(kind, value.start(), value.as_str().as_bytes(), Strength::Strong)
         })
@@ -71,6 +79,7 @@ fn captures(regex: &Regex, text: &str, kind: (&'static str, &'static str)) -> Ve
 /// Pairs, also of JSON on one line, and URLs.
 fn pairs(text: &str) -> Found {
     let mut found = assignments::search(text, MOST, Style::Credentials);
+    kubernetes::leave_references(text, &mut found.sightings);
     found.sightings.extend(urls::find(text, MOST));
     found.sightings.extend(kubernetes::find(text, MOST));
     found
@@ -97,13 +106,22 @@ fn kube(text: &str) -> Found {
 /// `requirepass value`, as in the files of Redis, msmtp and fetchmail.
 fn spaced(text: &str) -> Found {
     let mut found = pairs(text);
-    let values = SPACED.captures_iter(text).chain(ACL.captures_iter(text));
-    let values = values.filter_map(|found| found.get(1)).filter_map(|value| {
-        let strength = assignments::weigh("password", value.as_str())?;
-        Some(Sighting::named("password", value.start(), value.as_str().as_bytes(), strength))
-    });
+    let values = passwords(&SPACED, text).chain(passwords(&ACL, text));
     found.sightings.extend(values.take(MOST));
     found
+}
+
+/// Plausible passwords where the expression finds one.
+fn passwords(regex: &'static Regex, text: &str) -> impl Iterator<Item = Sighting> {
+    regex.captures_iter(text).filter_map(|found| found.get(1)).filter_map(|value| {
+        let strength = assignments::weigh("password", value.as_str())?;
+        Some(Sighting::named("password", value.start(), value.as_str().as_bytes(), strength))
+    })
+}
+
+/// A login written into an `OpenVPN` profile; its keys are found like all others.
+fn open_vpn(text: &str) -> Vec<Sighting> {
+    passwords(&VPN_LOGIN, text).take(MOST).collect()
 }
 
 fn npm(text: &str) -> Vec<Sighting> {
@@ -146,7 +164,7 @@ fn is_login(key: &str, value: &str) -> bool {
     let plain = encoded::base64(value.as_bytes()).and_then(|plain| String::from_utf8(plain).ok());
     match plain.as_deref().and_then(|plain| plain.split_once(':')) {
         Some((user, password)) if key == "auth" => {
-            !is_placeholder(password) && !user.eq_ignore_ascii_case(password)
+            !is_password_placeholder(password) && !user.eq_ignore_ascii_case(password)
         }
         _ => true,
     }
@@ -163,7 +181,7 @@ fn bare(text: &str) -> Vec<Sighting> {
     }
     let random = value.len() >= 16 && distinct(value.as_bytes()) >= 8;
     let strength = if random { Strength::Strong } else { Strength::Weak };
-    vec![Sighting::new(("bare-secret", "a bare secret"), start, value.as_bytes(), strength)]
+    vec![Sighting::new(BARE, start, value.as_bytes(), strength)]
 }
 
 /// PostgreSQL's five fields, of which the password may have colons; otherwise what follows the
@@ -176,7 +194,7 @@ fn colons(text: &str) -> Vec<Sighting> {
             let last = line.rsplit_once(':').map(|(_, password)| password);
             let password = line.splitn(5, ':').nth(4).or(last)?;
             let at = start.checked_add(line.len().checked_sub(password.len())?)?;
-            (!is_placeholder(password) && !password.contains(char::is_whitespace))
+            (!is_password_placeholder(password) && !password.contains(char::is_whitespace))
                 .then(|| Sighting::new(kind, at, password.as_bytes(), Strength::Strong))
         })
         .take(MOST)

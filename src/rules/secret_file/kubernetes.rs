@@ -1,6 +1,8 @@
 //! Kubernetes Secrets: base64 is no protection. The values under `data` are decoded and weighed
 //! under their names; `stringData` is read like any other pair.
 
+use std::ops::Range;
+
 use super::super::secrets::{Sighting, Strength, assignments, encoded, tokens};
 use super::gates;
 use super::named::Named;
@@ -18,6 +20,48 @@ pub(super) fn find(text: &str, most: usize) -> Vec<Sighting> {
         .take(MAX_VALUES)
         .filter_map(|value| value.sighting());
     tokens::strongest(found, most)
+}
+
+/// Takes out what only has a name in documents whose values lie elsewhere, or are encrypted:
+/// sealed and external secrets. `secretKey: db-password-2024x` is the name of a key there.
+pub(super) fn leave_references(text: &str, found: &mut Vec<Sighting>) {
+    if !GROUPS.iter().any(|group| text.contains(group)) {
+        return;
+    }
+    let documents: Vec<Range<usize>> = documents(text)
+        .filter(|(_, document)| is_reference(document))
+        .map(|(start, document)| start..start.saturating_add(document.len()))
+        .collect();
+    found.retain(|sighting| {
+        let is_inside = |range: &Range<usize>| range.contains(&sighting.span.start);
+        sighting.kind != assignments::NAMED.0 || !documents.iter().any(is_inside)
+    });
+}
+
+/// Bitnami's sealed secrets, the External Secrets operator, the CSI driver for secret stores.
+const GROUPS: &[&str] = &["bitnami.com/", "external-secrets.io/", "secrets-store.csi.x-k8s.io/"];
+const KINDS: &[&str] = &[
+    "SealedSecret",
+    "ExternalSecret",
+    "ClusterExternalSecret",
+    "PushSecret",
+    "SecretStore",
+    "ClusterSecretStore",
+    "SecretProviderClass",
+];
+
+/// Whether the document is an object of one of them.
+fn is_reference(document: &str) -> bool {
+    let says = |key: &str, is: &dyn Fn(&str) -> bool| {
+        document.lines().any(|line| {
+            let clean = line.trim().trim_end_matches(',');
+            let Some((name, value)) = clean.split_once(':') else { return false };
+            let quotes = ['"', '\'', ' ', '{'];
+            name.trim_matches(quotes) == key && is(value.trim_matches(quotes))
+        })
+    };
+    says("apiVersion", &|value| GROUPS.iter().any(|group| value.starts_with(group)))
+        && says("kind", &|value| KINDS.contains(&value))
 }
 
 /// The documents of a YAML stream with the offset of each.

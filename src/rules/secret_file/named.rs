@@ -21,6 +21,8 @@ pub(super) enum Named {
     Npm,
     /// `machine x login y password z`.
     Netrc,
+    /// A profile with everything a VPN needs.
+    OpenVpn,
     /// Git's configuration and stored logins.
     Git,
     /// kubectl's configuration.
@@ -152,6 +154,7 @@ fn by_extension(name: &str) -> Option<Named> {
         _ if name.ends_with(".tfvars.json") || name.ends_with(".tfstate.backup") => {
             Some(Named::Pairs)
         }
+        "ovpn" => Some(Named::OpenVpn),
         "p12" | "pfx" | "jks" | "jceks" | "bks" | "keystore" | "ks" | "pk8" | "der" | "key"
         | "pvk" | "kdbx" | "ppk" => Some(Named::KeyStore),
         _ => None,

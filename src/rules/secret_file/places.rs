@@ -2,6 +2,8 @@
 //! examples (`research/content.md` section 3.4). Whoever hides a secret there gets a warning, and
 //! is refused when it is a provider's token in a credential file (`app/testing/prod.env`).
 
+use crate::scan::inside::SEPARATOR;
+
 /// What kind of place a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -36,18 +38,45 @@ const PACKAGE_ROOTS: &[&str] = &[
     "usr/libexec/",
     "usr/share/",
     "usr/include/",
-    "usr/src/",
+    // Not all of it: `/usr/src/app` is where many a Dockerfile puts the application.
+    "usr/src/linux",
+    "usr/src/kernels/",
+    "usr/src/nvidia-",
+    "usr/src/googletest/",
+    "usr/src/tensorrt/",
+    "usr/src/wordpress/",
+    "usr/src/python/",
     "usr/local/lib/python",
+    "usr/local/lib/ruby/",
+    "usr/local/lib/perl5/",
+    "usr/local/lib/R/",
     "usr/local/go/",
     "usr/local/share/",
-    "opt/conda/lib/",
-    "opt/conda/pkgs/",
-    "opt/conda/share/",
+    "usr/local/cuda/",
+    "usr/local/cuda-",
     "go/pkg/mod/",
     "root/go/pkg/mod/",
     "var/lib/dpkg/",
+    "snap/",
     "lib/",
 ];
+/// Folders among them in which web servers expect the application.
+const WEB_ROOTS: &[&str] = &["usr/share/nginx/html/", "usr/share/caddy/"];
+/// Prefixes of conda, and what lies in one or in one of its environments.
+const CONDA: &[&str] = &[
+    "miniconda",
+    "miniconda3",
+    "anaconda",
+    "anaconda3",
+    "miniforge",
+    "miniforge3",
+    "mambaforge",
+    "micromamba",
+];
+const CONDA_FOLDERS: &[&str] =
+    &["lib", "lib64", "libexec", "share", "include", "pkgs", "doc", "man", "plugins", "ssl"];
+/// Folders of texts for people and for models, in which `password` is a word.
+const WORDING_PARTS: &[&str] = &["locale", "locales", "i18n", "l10n", "translations", "prompts"];
 const TEST_PARTS: &[&str] = &[
     "test",
     "tests",
@@ -70,24 +99,31 @@ const TEST_PARTS: &[&str] = &[
 const EXAMPLE_PARTS: &[&str] =
     &["example", "examples", "sample", "samples", "doc", "docs", "demo", "demos"];
 
-/// The kind of place a path is.
+/// The kind of place a path is. What is packed lies in all the places of its path.
 pub(super) fn place(path: &str) -> Place {
-    if is_generated(path) {
+    let any = |kind: fn(&str) -> bool| path.split(SEPARATOR).any(kind);
+    if any(is_generated) {
         return Place::PackageTests;
     }
-    if path.starts_with("etc/ssh/ssh_host_") {
+    if any(|path| path.starts_with("etc/ssh/ssh_host_")) {
         return Place::HostKeys;
     }
-    let (packaged, test) = (is_packaged(path), is_test(path));
+    let (packaged, test) = (any(is_packaged), any(is_test));
     if packaged && test {
         Place::PackageTests
     } else if packaged {
         Place::Packages
-    } else if test || is_example(path) || is_vendored(path) {
+    } else if test || any(is_example) || any(is_vendored) {
         Place::Quiet
     } else {
         Place::Application
     }
+}
+
+/// Whether texts for people or models lie there: translations, prompts.
+pub(super) fn is_wording(path: &str) -> bool {
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    parent.split('/').any(|part| WORDING_PARTS.contains(&part))
 }
 
 /// Keys that distributions make for themselves and nobody trusts.
@@ -96,14 +132,36 @@ fn is_generated(path: &str) -> bool {
 }
 
 /// Whether a package manager put the file there.
-pub(super) fn is_packaged(path: &str) -> bool {
-    PACKAGE_ROOTS.iter().any(|root| path.starts_with(root))
+fn is_packaged(path: &str) -> bool {
+    let is_below = |roots: &[&str]| roots.iter().any(|root| path.starts_with(root));
+    (is_below(PACKAGE_ROOTS) && !is_below(WEB_ROOTS))
         || path.split('/').any(|part| PACKAGE_PARTS.contains(&part))
         || path.split_once("/lib/python3.").is_some_and(|(_, rest)| rest.contains('/'))
         || path.contains("/pkgs/")
         || path.contains("/.cargo/registry/")
+        || path.contains("/.cache/uv/archive-v0/")
         || path.contains(".dist-info/")
         || path.contains(".egg-info/")
+        || is_conda(path)
+        || is_editor(path)
+}
+
+/// Whether conda put the file there: into its prefix, or into one of its environments.
+fn is_conda(path: &str) -> bool {
+    let prefix = path.split('/').position(|part| CONDA.contains(&part));
+    let prefix = prefix.or_else(|| path.starts_with("opt/conda/").then_some(1));
+    let Some(prefix) = prefix else { return false };
+    let mut parts = path.split('/').skip(prefix.saturating_add(1));
+    let first = parts.next();
+    let folder = if first == Some("envs") { parts.nth(1) } else { first };
+    folder.is_some_and(|folder| CONDA_FOLDERS.contains(&folder)) && parts.next().is_some()
+}
+
+/// What an editor downloads to the machine it works on.
+fn is_editor(path: &str) -> bool {
+    let mut parts = path.split('/');
+    let is_editor = |part: &str| matches!(part, ".vscode-server" | ".cursor-server" | ".vscode");
+    parts.any(is_editor) && parts.any(|part| matches!(part, "extensions" | "bin"))
 }
 
 /// Others' sources among the application's own.
@@ -112,7 +170,7 @@ fn is_vendored(path: &str) -> bool {
 }
 
 /// Whether the file lies among tests, or is one.
-pub(super) fn is_test(path: &str) -> bool {
+fn is_test(path: &str) -> bool {
     let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
     parent.split('/').any(|part| TEST_PARTS.contains(&part))
         || name.starts_with("test_")
@@ -135,6 +193,12 @@ fn is_example(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn knows_texts_for_people() {
+        assert!(is_wording("app/locales/password.yml") && is_wording("prompts/secret_santa.txt"));
+        assert!(!is_wording("app/prompts.txt") && !is_wording("app/config/secrets.json"));
+    }
 
     #[test]
     fn knows_places() {
@@ -164,6 +228,27 @@ mod tests {
             ("app/.env".into(), Place::Application),
             ("root/.ssh/id_rsa".into(), Place::Application),
             ("usr/local/bin/run.sh".into(), Place::Application),
+            ("usr/src/app/.env".into(), Place::Application),
+            ("usr/src/app/tests/.env".into(), Place::Quiet),
+            ("usr/src/linux-headers-6.1/certs/key.pem".into(), Place::Packages),
+            ("usr/share/nginx/html/.env".into(), Place::Application),
+            ("usr/share/nginx/html/test/.env".into(), Place::Quiet),
+            ("usr/share/nginx/html/node_modules/x/.env".into(), Place::Packages),
+            ("opt/miniconda3/share/x/key.pem".into(), Place::Packages),
+            ("opt/conda/envs/ml/share/x/key.pem".into(), Place::Packages),
+            ("opt/conda/envs/ml/.env".into(), Place::Application),
+            ("root/miniforge3/envs/ml/lib/x/key.pem".into(), Place::Packages),
+            ("app/miniconda/main.py".into(), Place::Application),
+            ("usr/local/lib/ruby/3.3.0/x/key.pem".into(), Place::Packages),
+            ("usr/local/cuda-12.8/extras/x/key.pem".into(), Place::Packages),
+            ("root/.cache/uv/archive-v0/a1/tornado/x.key".into(), Place::Packages),
+            ("root/.cache/uv/archive-v0/a1/tornado/test/x.key".into(), Place::PackageTests),
+            ("snap/core20/1/x.pem".into(), Place::Packages),
+            ("home/me/.vscode-server/extensions/x/key.pem".into(), Place::Packages),
+            ("home/me/.vscode-server/data/User/.env".into(), Place::Application),
+            ("app/image.tar!/layer.tar!/usr/share/x/key.pem".into(), Place::Packages),
+            ("app/tests/image.tar!/usr/share/x/key.pem".into(), Place::PackageTests),
+            ("app/image.tar!/root/.env".into(), Place::Application),
             ("home/me/.aws/credentials".into(), Place::Application),
         ];
         for (path, expected) in table {

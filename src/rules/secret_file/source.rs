@@ -6,7 +6,7 @@ use super::super::secrets::assignments::{self, Style};
 use super::super::secrets::tokens::Found;
 use super::super::secrets::{Strength, commands, urls};
 use super::places::{self, Place};
-use super::{MAX_PER_FILE, kubernetes, packed};
+use super::{MAX_PER_FILE, kubernetes, packed, sqlite};
 use crate::model::Entry;
 
 /// Source and configuration above this size is data; it is only searched for tokens.
@@ -44,7 +44,7 @@ pub(super) fn source(entry: &Entry<'_>) -> Option<Source> {
 /// Whether it is a store of the application's in which texts lie as they were written: `SQLite`'s
 /// files, what vim leaves of a file that is being edited.
 pub(super) fn is_store(entry: &Entry<'_>, head: &[u8]) -> bool {
-    (head.starts_with(b"SQLite format 3\0") || head.starts_with(b"b0VIM "))
+    (head.starts_with(sqlite::MAGIC) || head.starts_with(b"b0VIM "))
         && places::place(entry.path) == Place::Application
 }
 
@@ -64,8 +64,8 @@ fn by_extension(extension: &str) -> Option<Source> {
         "js" | "mjs" | "cjs" => Source::Web,
         "py" | "ts" | "jsx" | "tsx" | "go" | "rb" | "php" | "java" | "kt" | "scala" | "rs"
         | "r" | "jl" | "lua" | "pl" | "cs" | "swift" | "c" | "cc" | "cpp" => Source::Code,
-        "toml" | "ini" | "cfg" | "conf" | "properties" | "tf" | "hcl" | "xml" | "jsonc"
-        | "json5" | "service" | "tpl" | "j2" => Source::Configuration,
+        "toml" | "ini" | "cfg" | "conf" | "config" | "properties" | "tf" | "hcl" | "xml"
+        | "jsonc" | "json5" | "service" | "tpl" | "j2" => Source::Configuration,
         "yaml" | "yml" | "json" => Source::Objects,
         "sh" | "bash" | "zsh" | "fish" | "ps1" | "bat" | "cmd" | "mk" | "dockerfile" => {
             Source::Shell
@@ -98,6 +98,9 @@ impl Source {
             }
             Self::Text => Found::default(),
         };
+        if self == Self::Objects {
+            kubernetes::leave_references(text, &mut found.sightings);
+        }
         found.sightings.extend(urls::find(text, MAX_PER_FILE));
         for sighting in &mut found.sightings {
             sighting.strength = Strength::Weak;
@@ -131,6 +134,7 @@ mod tests {
             ("app/requirements.txt", Some(Source::Text)),
             ("app/Dockerfile.prod", Some(Source::Shell)),
             ("app/settings.ini", Some(Source::Configuration)),
+            ("app/web.config", Some(Source::Configuration)),
             ("app/model.bin", None),
             ("etc/ssl/openssl.cnf.ini", None),
             ("usr/lib/python3/dist-packages/x.py", None),

@@ -1,11 +1,14 @@
 //! Whether a name and a value together are a secret, and how sure that is. Keys without a format
 //! of their own (those of Mistral, Cohere, Datadog, Twilio and many more) are found so.
 
+mod values;
+
+use super::Sighting;
+use super::Strength::{self, Strong, Weak};
 use super::names::{self, NameClass};
 use super::pairs::{self, Form, Pair};
-use super::placeholders::{distinct, is_placeholder, is_published};
+use super::placeholders::{is_password_placeholder, is_placeholder, is_published};
 use super::tokens::{Found, strongest};
-use super::{Sighting, Strength};
 
 /// Longest value taken for a secret, in bytes; longer ones are certificates or data.
 const MAX_VALUE_BYTES: usize = 4096;
@@ -13,101 +16,80 @@ const MAX_VALUE_BYTES: usize = 4096;
 /// Kind and title of a secret known by its name.
 pub const NAMED: (&str, &str) = ("named-secret", "a secret value");
 
-/// Whether a value under this name is a secret, and how sure that is.
+/// Whether a value under this name is a secret, and how sure that is. It is sure only where the
+/// name ends with what it promises, and never of what goes into a web page.
 pub fn weigh(name: &str, value: &str) -> Option<Strength> {
-    let class = names::class(name);
-    if class == NameClass::Plain {
-        return None;
-    }
     let value = value.trim();
-    if (class == NameClass::Vague && !is_random(value)) || value.len() > MAX_VALUE_BYTES {
+    let promise = names::subject(name);
+    if promise == NameClass::Plain || value.len() > MAX_VALUE_BYTES {
         return None;
     }
-    if value.eq_ignore_ascii_case(name)
-        || is_placeholder(value)
-        || is_ordinary(value, class)
-        || (class != NameClass::Password && is_identifier(value))
-        || is_published(value.as_bytes())
-    {
+    if let Some(token) = values::bearer(value) {
+        return (!is_placeholder(token) && !is_published(token.as_bytes())).then_some(Strong);
+    }
+    if values::is_hash(value) {
+        return (promise >= NameClass::Key).then_some(Weak);
+    }
+    let strength = match names::class(name) {
+        NameClass::Plain => return None,
+        NameClass::Vague => weigh_key(value).filter(|_| values::is_random(value)).map(|_| Weak),
+        NameClass::Key => weigh_key(value),
+        NameClass::Password => weigh_password(name, value),
+    }?;
+    let is_other = value.eq_ignore_ascii_case(name) || is_published(value.as_bytes());
+    let ends = names::ends_with_secret(name);
+    // `TOKEN_COUNTER_MODEL`, `CREDENTIAL_SERVICE`: about secrets, with names of things.
+    let is_thing = !ends && (values::is_compound(value) || !is_striking(value));
+    let is_sure = ends && !names::is_bundled(name);
+    (!is_other && !is_thing).then(|| if is_sure { strength } else { Weak })
+}
+
+/// Whether the value alone makes people look.
+fn is_striking(value: &str) -> bool {
+    values::is_random(value) || values::is_mixed(value)
+}
+
+fn weigh_key(value: &str) -> Option<Strength> {
+    let is_harmless = is_placeholder(value)
+        || values::is_ordinary(value)
+        || values::is_odd(value)
+        || values::is_identifier(value);
+    match is_harmless {
+        true if is_made_by_django(value) => Some(Weak),
+        true => None,
+        false if values::is_random(value) => Some(Strong),
+        false => (value.len() >= 6).then_some(Weak),
+    }
+}
+
+/// A password may be a number, and hold whatever a person finds funny: what only looks harmless
+/// is a warning.
+fn weigh_password(name: &str, value: &str) -> Option<Strength> {
+    let is_number = value.chars().all(|c| c.is_ascii_digit());
+    if is_number && value.len() >= 6 && !value.ends_with("00") && !names::is_switch(name) {
+        return (!is_placeholder(value)).then_some(Weak);
+    }
+    if values::is_ordinary(value) || is_variable(value) {
         return None;
     }
-    match (class, is_random(value), is_chosen(value)) {
-        (NameClass::Key, true, _) | (NameClass::Password, _, true) => Some(Strength::Strong),
-        _ if value.len() >= 6 => Some(Strength::Weak),
-        _ => None,
+    if is_password_placeholder(value) || values::is_odd(value) {
+        return values::is_mixed(value).then_some(Weak);
     }
+    if values::is_chosen(value) { Some(Strong) } else { (value.len() >= 6).then_some(Weak) }
 }
 
-/// Values that are plainly no secret: numbers, paths, addresses without userinfo, sentences.
-fn is_ordinary(value: &str, class: NameClass) -> bool {
-    let dotted = value.contains('.') && value.chars().all(|c| c.is_ascii_lowercase() || c == '.');
-    // A password may be a number, and not a round one.
-    let numeric = value.chars().all(|c| c.is_ascii_digit());
-    let pin = numeric && class == NameClass::Password && value.len() >= 6 && !value.ends_with("00");
-    let number = !pin && value.chars().all(|c| c.is_ascii_digit() || ".:,-+_ ".contains(c));
-    let path = ["/", "./", "../", "~/", "C:\\"].iter().any(|start| value.starts_with(start));
-    let address = value.contains("://") || value.starts_with("localhost");
-    let fingerprint = (value.len() == 40
-        && value.chars().all(|c| c.is_ascii_digit() || ('A'..='F').contains(&c)))
-        || value.starts_with("sha256:");
-    let sentence = value.split_whitespace().count() > 2;
-    let code = value.contains('(') || value.contains("os.environ") || value.contains("process.env");
-    number || dotted || path || address || fingerprint || sentence || code
+/// `$DB_PASSWORD2`, and no password that begins with a dollar sign.
+fn is_variable(value: &str) -> bool {
+    value.strip_prefix('$').is_some_and(|name| names::subject(name) > NameClass::Plain)
 }
 
-/// `my-db-secret`, `ctrl-c`, `api_key_v1`, `settings.SECRET`: words joined by punctuation are
-/// names of things. Under the name of a password they may be a passphrase.
-fn is_identifier(value: &str) -> bool {
-    let mut words = value.split(['-', '_', '.', '/', ':']);
-    let joined = value.contains(['-', '_', '.', '/', ':']);
-    let humps = value.bytes().filter(u8::is_ascii_uppercase).count() >= 2;
-    (joined && words.all(|word| word.chars().all(|c| c.is_ascii_alphabetic())))
-        || (humps && is_wordy(value))
+/// What `startproject` writes into the settings: it says itself that it is not for production,
+/// and often is used there.
+fn is_made_by_django(value: &str) -> bool {
+    value.starts_with(DJANGO) && value.len() >= 40
 }
 
-/// Random text: long, mixed, without spaces.
-fn is_random(value: &str) -> bool {
-    value.len() >= 16
-        && !value.contains(char::is_whitespace)
-        && distinct(value.as_bytes()) >= 8
-        && (value.chars().any(|c| c.is_ascii_digit()) || is_scrambled(value))
-        && value.chars().any(|c| c.is_ascii_alphabetic())
-        && !is_wordy(value)
-}
-
-/// Letters of both cases without digits, as in 34 letters of a Hugging Face token.
-fn is_scrambled(value: &str) -> bool {
-    let upper = value.chars().any(|c| c.is_ascii_uppercase());
-    let lower = value.chars().any(|c| c.is_ascii_lowercase());
-    value.len() >= 24 && upper && lower && distinct(value.as_bytes()) >= 14
-}
-
-/// A password people would choose: eight characters, letters and more than dashes.
-fn is_chosen(value: &str) -> bool {
-    value.len() >= 8
-        && value.is_ascii()
-        && !value.contains(char::is_whitespace)
-        && value.chars().any(char::is_alphabetic)
-        && value.chars().any(|c| !c.is_alphabetic() && c != '-' && c != '_')
-}
-
-/// `V1SecretVolumeSource`, `expiredTokenError2`: words put together are the name of a thing.
-fn is_wordy(value: &str) -> bool {
-    let mut run = 0_usize;
-    let mut covered = 0_usize;
-    for byte in value.bytes().chain([b' ']) {
-        if byte.is_ascii_lowercase() {
-            run = run.saturating_add(1);
-            continue;
-        }
-        if run >= 4 {
-            covered = covered.saturating_add(run);
-        }
-        run = 0;
-    }
-    let digits = value.bytes().filter(u8::is_ascii_digit).count();
-    digits <= 2 && covered.saturating_mul(4) >= value.len().saturating_mul(3).saturating_sub(4)
-}
+const DJANGO: &str = "django-insecure-";
 
 /// What kind of text pairs are looked for in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,10 +128,10 @@ fn sighting(pair: &Pair<'_>, style: Style) -> Option<Sighting> {
         return None;
     }
     let mut strength = weigh(pair.name, pair.value)?;
-    let is_certain = strength == Strength::Strong && names::ends_with_secret(pair.name);
+    let is_certain = strength == Strong;
     let counts = match (style, pair.form) {
         (Style::Credentials, Form::Comment) => {
-            strength = Strength::Weak;
+            strength = Weak;
             is_certain
         }
         (Style::Credentials, Form::Line) => true,
@@ -167,11 +149,11 @@ fn sighting(pair: &Pair<'_>, style: Style) -> Option<Sighting> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::secrets::tokens::tests::{BASE62, noise};
 
     #[test]
     fn weighs_names_and_values_together() {
-        let strong = Some(Strength::Strong);
-        let weak = Some(Strength::Weak);
+        let (strong, weak) = (Some(Strong), Some(Weak));
         let table = [
             ("HF_TOKEN", "qT9vLm4Zr1Xw8Kd2Pb", strong),
             ("DB_PASSWORD", "hunter2secure", strong),
@@ -211,6 +193,106 @@ mod tests {
     }
 
     #[test]
+    fn no_word_or_sign_hides_a_secret() {
+        let key = noise(32, BASE62);
+        for name in [
+            "MAX_MIND_LICENSE_KEY",
+            "PUB_SUB_SECRET_KEY",
+            "GPG_PRIVATE_KEY",
+            "IMAGE_REGISTRY_TOKEN",
+            "VIDEO_API_TOKEN",
+            "USE_AUTH_TOKEN",
+            "NEXT_AUTH_TOKEN",
+            "minIOSecretKey",
+            "HF_TOKEN_PROD",
+            "API_KEY_2",
+            "SECRET_KEY_BASE",
+        ] {
+            assert_eq!(weigh(name, &key), Some(Strong), "{name}");
+        }
+        for name in ["START_TOKEN", "PUBLIC_API_KEY", "VITE_API_KEY", "TOKEN_FOR_THE_CACHE"] {
+            assert_eq!(weigh(name, &key), Some(Weak), "{name}");
+        }
+        for (password, expected) in [
+            ("fastest-Horse-91", Some(Strong)),
+            ("Mastodon77!x", Some(Strong)),
+            ("kQ7#Sampler2024", Some(Strong)),
+            ("P@ssw0rdX9", Some(Strong)),
+            ("/Hunter2secure9", Some(Weak)),
+            ("$Hunter2secure9", Some(Weak)),
+            ("Hunter2 secure 9 x", Some(Weak)),
+            ("Hunter2(secure9", Some(Weak)),
+            ("test-Horse-91", Some(Weak)),
+            ("P@ssw0rd1", Some(Weak)),
+            ("test-horse-91", None),
+            ("ChangeMe-91", None),
+            ("$DB_PASSWORD_2a", None),
+            ("${DbPassword2}", None),
+            ("/run/Secrets/db2", None),
+            ("secrets/Db2.json", None),
+            ("getPassword2(x)", None),
+        ] {
+            assert_eq!(weigh("DB_PASSWORD", password), expected, "{password}");
+            assert_eq!(weigh("NO_SQL_PASSWORD", password), expected, "{password}");
+        }
+        let joined = "AbcDef-GhiJkl-MnoPqr-StuVwx-YzaBcd";
+        assert_eq!(weigh("API_KEY", joined), Some(Strong));
+        assert_eq!(weigh("AUTH_HEADER", &format!("Bearer {}", noise(40, BASE62))), Some(Strong));
+        assert_eq!(weigh("AUTH_HEADER", "Bearer token for the service"), None);
+    }
+
+    #[test]
+    fn names_of_things_are_no_secrets() {
+        for (name, value) in [
+            ("TOKEN_COUNTER_MODEL", "Qwen/Qwen2.5-7B-Instruct"),
+            ("TOKEN_CLASSIFICATION_MODEL", "dslim/bert-base-NER-v1.0.2"),
+            ("SECRET_MANAGER_PROJECT", "ml-prod-project-471112"),
+            ("VAULT_SECRET_MOUNT", "kv-v2/ml/prod-2024"),
+            ("LLVM_PASS_PLUGIN", "libFoo.so.1"),
+            ("TWO_PASS_CODEC", "x264-2pass"),
+            ("PW_BROWSERS", "chromium-1105"),
+            ("CREDENTIAL_SERVICE", "creds-svc.prod:8443"),
+            ("TOKEN_ISSUER_SERVICE", "auth-svc-v2.prod.cluster-1.local"),
+            ("credentials_bucket", "ml-creds-prod-2024-eu"),
+            ("GOOGLE_APPLICATION_CREDENTIALS", "ml-prod-471112-8f3c2a1b9d0e.json"),
+            ("SERVICE_CREDENTIALS", "ml-prod-471112-8f3c2a1b9d0e.json"),
+            ("TLS_PRIVATE_KEY", "server-2024-a1b2c3d4.pem"),
+            ("PIP_NO_CREDENTIALS", "0"),
+            ("MYSQL_ALLOW_EMPTY_PASSWORD", "yes"),
+            ("MAX_PASSWORD", "123456"),
+            ("SECRET_KEY", "collectstatic-only-0001"),
+            ("DJANGO_SECRET_KEY", "build-only-not-used-42"),
+            ("hashed_secret", "a94a8fe5ccb19ba61c4c0873d391e987982fbbd3"),
+            ("API_TOKEN_HASH", "qT9vLm4Zr1Xw8Kd2Pb"),
+        ] {
+            assert_eq!(weigh(name, value), None, "{name}={value}");
+        }
+        let sealed = format!("AgBy{}", noise(600, BASE62));
+        assert_eq!(weigh("DB_PASSWORD", &sealed), None);
+        assert_eq!(weigh("DB_PASSWORD", &sealed[..200]), Some(Strong));
+        let settings = format!("django-insecure-{}", noise(50, BASE62));
+        assert_eq!(weigh("SECRET_KEY", &settings), Some(Weak));
+    }
+
+    #[test]
+    fn hashes_are_doubtful() {
+        for hash in [
+            "argon2:$argon2id$v=19$m=10240,t=10,p=8$c29tZXNhbHQ$aGFzaA",
+            "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$aGFzaA",
+            "$2b$12$R9h7cIPz0gi.URNNX3kh2OPST9",
+            "$6$salt$IxDD3jeSOb5eB1CX5LBsqZFVkJdido3OUILO5Ifz5iwMuTS4XMS130MTSuDDl3aCI6WouIL9AjRbLCelDCy.g.",
+            "sha1:67c9e60bb8b6:9ffede0825894254b2e042ea597d771089e11aed",
+            "pbkdf2_sha256$600000$salt$aGFzaA",
+            "scrypt:32768:8:1$salt$a94a8fe5ccb19ba6",
+        ] {
+            for name in ["PASSWORD", "hashed_password", "password_hash", "ADMIN_TOKEN"] {
+                assert_eq!(weigh(name, hash), Some(Weak), "{name}={hash}");
+            }
+        }
+        assert_eq!(weigh("SORT_KEY", "$2b$12$R9h7cIPz0gi1rGQ8"), None);
+    }
+
+    #[test]
     fn reads_pairs_of_many_formats() {
         let secret = "qT9vLm4Zr1Xw8Kd2Pb";
         let files = [
@@ -225,7 +307,7 @@ mod tests {
             let found = find(&text, 10);
             assert_eq!(found.len(), 1, "{text}");
             assert_eq!(text.get(found[0].span.clone()), Some(secret), "{text}");
-            assert_eq!(found[0].strength, Strength::Strong);
+            assert_eq!(found[0].strength, Strong);
         }
     }
 
@@ -255,6 +337,6 @@ mod tests {
         assert_eq!(count("f(x, password='hunter2secure')"), [1, 1, 1]);
         assert_eq!(count("token_requests: 'hunter2secure98765'"), [1, 0, 0]);
         let commented = find("# DB_PASSWORD=hunter2secure", 1);
-        assert_eq!(commented[0].strength, Strength::Weak);
+        assert_eq!(commented[0].strength, Weak);
     }
 }

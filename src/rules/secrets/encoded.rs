@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::{Sighting, private_key};
+use super::{Sighting, Strength, private_key, tokens};
 
 /// `PRIVATE KEY-----` in base64, for each place in its groups of four, with the place of the
 /// first letter in its group.
@@ -14,6 +14,34 @@ pub(super) const KEY_MARKERS: [(&str, usize); 3] =
 const GROUPS_BEFORE: usize = 16;
 /// Longest key looked at: those of `private_key`, a third longer and with line breaks.
 pub(super) const MAX_KEY_BYTES: usize = 28 * 1024;
+
+/// Beginnings of providers' tokens in base64, with the place of the first letter in its group;
+/// those that are too short to be rare only for a token that begins the text.
+pub(super) const TOKEN_MARKERS: &[(&str, usize)] = &[
+    ("Z2hwX", 0),
+    ("docF", 2),
+    ("naHBf", 3),
+    ("Z2l0aHViX3BhdF", 0),
+    ("dpdGh1Yl9wYXRf", 2),
+    ("naXRodWJfcGF0X", 3),
+    ("Z2xwYXQt", 0),
+    ("dscGF0L", 2),
+    ("nbHBhdC", 3),
+    ("c2stYW50L", 0),
+    ("NrLWFudC", 2),
+    ("zay1hbnQt", 3),
+    ("c2stcHJvai", 0),
+    ("NrLXByb2ot", 2),
+    ("zay1wcm9qL", 3),
+    ("Z2hvX", 0),
+    ("Z2hzX", 0),
+    ("bnBtX", 0),
+    ("aGZf", 0),
+    ("eG94Yi", 0),
+    ("QUl6Y", 0),
+];
+/// Longest token under base64.
+pub(super) const MAX_TOKEN_BYTES: usize = 400;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -49,6 +77,25 @@ pub(super) fn key_at(text: &[u8], hit: usize, place: usize) -> Option<Sighting> 
     Some(sighting)
 }
 
+/// The token of which the beginning stands at `hit`, `place` letters into its group. It is
+/// doubtful: whoever encodes a token may encode examples too.
+pub(super) fn token_at(text: &[u8], hit: usize, place: usize) -> Option<Sighting> {
+    let start = hit.checked_sub(place)?;
+    let rest = text.get(start..)?;
+    let rest = rest.get(..MAX_TOKEN_BYTES).unwrap_or(rest);
+    let is_letter = |byte: &&u8| is_base64(**byte) || matches!(**byte, b'-' | b'_');
+    let length = rest.iter().take_while(is_letter).count();
+    let whole = rest.get(..length.saturating_sub(usize::from(length % 4 == 1)))?;
+    let plain = base64(whole)?;
+    let found = tokens::find(&plain, 1).into_iter();
+    let mut sighting = found.max_by_key(|found| found.strength)?;
+    (sighting.strength == Strength::Strong).then(|| {
+        sighting.span = start..start.saturating_add(length);
+        sighting.strength = Strength::Weak;
+        sighting
+    })
+}
+
 /// The letters of a run of base64 that may be wrapped, and how many bytes it takes.
 fn unwrapped(text: &[u8]) -> (Vec<u8>, usize) {
     let is_part = |byte: &u8| is_base64(*byte) || matches!(byte, b'\r' | b'\n');
@@ -65,7 +112,6 @@ fn is_base64(byte: u8) -> bool {
 pub(crate) mod tests {
     use super::*;
     use crate::rules::secrets::private_key::tests::pem;
-    use crate::rules::secrets::{Strength, tokens};
 
     pub(crate) fn base64url(bytes: &[u8]) -> String {
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
@@ -87,6 +133,26 @@ pub(crate) mod tests {
         ] {
             assert_eq!(base64(text.as_bytes()).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn tokens_are_found_at_every_place_of_a_group() {
+        use crate::rules::secrets::tokens::tests::{BASE62, github, noise};
+        let (token, key) = (github("ghp_"), format!("sk-ant-api03-{}AA", noise(93, BASE62)));
+        for before in ["", ":", "x:", "x-access-token:"] {
+            for token in [&token, &key] {
+                let plain = format!("{before}{token}");
+                for text in [standard(plain.as_bytes()), base64url(plain.as_bytes())] {
+                    let found = tokens::find(format!("T={text}\n").as_bytes(), 10);
+                    assert_eq!(found.len(), 1, "{plain}");
+                    assert_eq!(found[0].strength, Strength::Weak);
+                    assert_eq!(found[0].fingerprint, super::super::fingerprint(token.as_bytes()));
+                }
+            }
+        }
+        let other = standard(format!("ghp_{}", noise(36, BASE62)).as_bytes());
+        assert!(tokens::find(other.as_bytes(), 10).is_empty(), "no checksum");
+        assert!(tokens::find(b"docFile docFragment Z2hwX", 10).is_empty());
     }
 
     #[test]

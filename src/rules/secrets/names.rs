@@ -3,6 +3,13 @@
 //! Words are compared whole, as BuildKit's `SecretsUsedInArgOrEnv` check does: substring rules
 //! call `TOKENIZERS_PARALLELISM`, `NVIDIA_GPGKEY_SUM` and `KEYCLOAK_URL` secrets.
 
+mod lists;
+
+use lists::{
+    ABOUT, BUNDLED, FORGES, GUARDED, KEY_QUALIFIERS, KEYS, NEVER, OF_KEYS, OF_TEXTS, OF_TOKENS,
+    PASSWORDS, PRIVATE, PUBLIC, SWITCHES, TAILS, UNBUNDLED, VAGUE,
+};
+
 /// What a name promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NameClass {
@@ -16,232 +23,13 @@ pub enum NameClass {
     Password,
 }
 
-const PASSWORDS: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "passcode",
-    "pword",
-    "pass",
-    "pwd",
-    "pw",
-    "pgpassword",
-    "sshpass",
-    "requirepass",
-    "masterauth",
-    "psk",
-];
-const KEYS: &[&str] = &[
-    "secret",
-    "apikey",
-    "accesskey",
-    "secretkey",
-    "privatekey",
-    "credential",
-    "credentials",
-    "authtoken",
-    "accesstoken",
-    "apitoken",
-    "clientsecret",
-    "authkey",
-    "accountkey",
-    "sharedkey",
-    "masterkey",
-    "signingkey",
-    "encryptionkey",
-    "storagekey",
-    "subscriptionkey",
-    "licensekey",
-    "apppassword",
-    "cred",
-    "creds",
-];
-const VAGUE: &[&str] = &["key", "auth", "jwt", "bearer"];
-/// Words in front of `key` that make it a secret one.
-const KEY_QUALIFIERS: &[&str] = &[
-    "api",
-    "access",
-    "secret",
-    "private",
-    "encryption",
-    "signing",
-    "license",
-    "account",
-    "master",
-    "session",
-    "service",
-    "shared",
-    "admin",
-    "write",
-    "app",
-    "application",
-    "auth",
-    "client",
-    "consumer",
-    "deploy",
-    "subscription",
-    "storage",
-    "root",
-    "hmac",
-    "jwt",
-    "host",
-    // Providers of models and data, whose keys often have no format.
-    "openai",
-    "anthropic",
-    "mistral",
-    "cohere",
-    "together",
-    "deepseek",
-    "groq",
-    "gemini",
-    "huggingface",
-    "hf",
-    "replicate",
-    "wandb",
-    "comet",
-    "neptune",
-    "clearml",
-    "roboflow",
-    "kaggle",
-    "databricks",
-    "snowflake",
-    "pinecone",
-    "qdrant",
-    "weaviate",
-    "deepgram",
-    "assemblyai",
-    "elevenlabs",
-    "runpod",
-    "vast",
-    "lambda",
-    "datadog",
-    "dd",
-    "stripe",
-    "sendgrid",
-    "twilio",
-    "mailgun",
-];
-/// Words in front of `pat` that make it a personal access token and no pattern.
-const FORGES: &[&str] = &["gh", "github", "gitlab", "gitea", "git", "azure", "ado", "devops"];
-/// Endings that make the name speak *about* a secret.
-const ABOUT: &[&str] = &[
-    "file",
-    "files",
-    "path",
-    "dir",
-    "name",
-    "url",
-    "uri",
-    "host",
-    "port",
-    "id",
-    "ids",
-    "type",
-    "size",
-    "length",
-    "len",
-    "count",
-    "limit",
-    "ttl",
-    "expiry",
-    "expires",
-    "expiration",
-    "timeout",
-    "alg",
-    "algorithm",
-    "header",
-    "prefix",
-    "suffix",
-    "format",
-    "policy",
-    "enabled",
-    "disabled",
-    "required",
-    "method",
-    "mode",
-    "provider",
-    "version",
-    "issuer",
-    "audience",
-    "region",
-    "endpoint",
-    "sum",
-    "sha256",
-    "sha512",
-    "md5",
-    "checksum",
-    "field",
-    "column",
-    "index",
-    "sock",
-    "stdin",
-    "socket",
-    "backend",
-    "store",
-    "arn",
-    "ref",
-    "hash",
-    "digest",
-    "usage",
-    "class",
-    "scope",
-    "realm",
-    "env",
-    "var",
-    "envvar",
-    "pattern",
-    "regex",
-    "placeholder",
-    "label",
-    "title",
-    "message",
-    "description",
-    "hint",
-    "error",
-];
-/// Words that make it a switch or a rule about secrets.
-const SWITCHES: &[&str] = &[
-    "no", "allow", "empty", "disable", "enable", "require", "skip", "ignore", "use", "max", "min",
-    "num", "generate",
-];
-/// Words that make a key public.
-const PUBLIC: &[&str] =
-    &["public", "pub", "gpg", "pgp", "gpgkey", "gpgkeys", "keyring", "keyserver", "fingerprint"];
-/// Words that make a bare `key` one of a table, a repository or a sort.
-const OF_KEYS: &[&str] = &["foreign", "primary", "partition", "sort", "group", "release", "apt"];
-/// Words that make a bare `token` a piece of text or a place in a list.
-const OF_TOKENS: &[&str] = &[
-    "pad",
-    "eos",
-    "bos",
-    "unk",
-    "mask",
-    "sep",
-    "cls",
-    "special",
-    "vocab",
-    "page",
-    "next",
-    "output",
-    "input",
-    "start",
-    "stop",
-    "continuation",
-    "image",
-    "video",
-    "audio",
-];
-/// Names that are always something else.
-const NEVER: &[&str] = &["PWD", "OLDPWD"];
-
-/// Words of a name in lower case, split at punctuation and at camel-case humps.
+/// Words of a name in lower case, split at punctuation and at camel-case humps: `minIOSecretKey`
+/// is `min io secret key`.
 fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().take(200).collect();
     let mut words = vec![String::new()];
-    let mut before_lower = false;
-    for letter in name.chars().take(200) {
-        let hump = letter.is_ascii_uppercase() && before_lower;
-        before_lower = letter.is_ascii_lowercase() || letter.is_ascii_digit();
-        if hump || !letter.is_ascii_alphanumeric() {
+    for (at, letter) in letters.iter().enumerate() {
+        if is_hump(&letters, at) || !letter.is_ascii_alphanumeric() {
             words.push(String::new());
         }
         if letter.is_ascii_alphanumeric()
@@ -251,39 +39,113 @@ fn words(name: &str) -> Vec<String> {
         }
     }
     words.retain(|word| !word.is_empty());
-    words
+    words.into_iter().map(without_number).collect()
+}
+
+/// Whether a word begins with the capital at `at`: behind a small letter or a digit, or as the
+/// last of several capitals (`IOSecret`, but not `IDs`).
+fn is_hump(letters: &[char], at: usize) -> bool {
+    let letter = |at: Option<usize>| at.and_then(|at| letters.get(at)).copied().unwrap_or(' ');
+    let (before, next) = (letter(at.checked_sub(1)), letter(at.checked_add(1)));
+    let is_plural = next == 's' && !letter(at.checked_add(2)).is_ascii_lowercase();
+    letter(Some(at)).is_ascii_uppercase()
+        && (before.is_ascii_lowercase()
+            || before.is_ascii_digit()
+            || (before.is_ascii_uppercase() && next.is_ascii_lowercase() && !is_plural))
+}
+
+/// `PASSWORD2` is a password.
+fn without_number(word: String) -> String {
+    let stem = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    let is_secret = PASSWORDS.contains(&stem) || KEYS.contains(&stem) || is_bare(stem);
+    if is_secret { stem.to_owned() } else { word }
+}
+
+fn is_bare(word: &str) -> bool {
+    matches!(word, "token" | "key" | "pat")
+}
+
+/// The words up to the one that counts: what only says which secret it is does not.
+fn core(words: &[String]) -> &[String] {
+    let is_tail = |word: &String| {
+        TAILS.contains(&word.as_str())
+            || word.trim_start_matches('v').chars().all(|c| c.is_ascii_digit())
+    };
+    let tails = words.iter().rev().take_while(|word| is_tail(word)).count();
+    words.get(..words.len().saturating_sub(tails)).unwrap_or_default()
 }
 
 /// Whether the name ends with what it promises. In source code, `token_requests` and
-/// `V1SecretKeySelector` are names of other things.
+/// `V1SecretKeySelector` are names of other things, and `TOKEN_COUNTER_MODEL` is everywhere.
 pub fn ends_with_secret(name: &str) -> bool {
-    words(name).last().is_some_and(|last| class(last) >= NameClass::Key || last == "key")
+    let words = words(name);
+    let core = core(&words);
+    let Some(last) = core.last() else { return false };
+    let pair = core.get(core.len().saturating_sub(2)..).unwrap_or_default();
+    let joined = pair.concat();
+    let is_joined = PASSWORDS.contains(&joined.as_str()) || KEYS.contains(&joined.as_str());
+    last == "key"
+        || is_joined
+        || is_qualified(pair)
+        || promise(std::slice::from_ref(last)) >= NameClass::Key
 }
 
 /// What the name of a variable, key or option promises.
 pub fn class(name: &str) -> NameClass {
     let words = words(name);
+    let is_about = core(&words).last().is_some_and(|word| ABOUT.contains(&word.as_str()));
+    let is_hashed = words.iter().any(|word| word == "hashed");
+    if NEVER.contains(&name) || is_about || is_hashed { NameClass::Plain } else { promise(&words) }
+}
+
+/// The same of a name that may only speak about a secret: its place, its hash, its header.
+pub fn subject(name: &str) -> NameClass {
+    promise(&words(name))
+}
+
+fn promise(words: &[String]) -> NameClass {
     let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    let ends = |list: &[&str]| words.last().is_some_and(|word| list.contains(&word.as_str()));
     // `PGPASSWORD`, `HFTOKEN`: the last word swallowed its neighbour.
     let swallowed = |endings: &[&str]| {
         words.last().is_some_and(|word| endings.iter().any(|ending| word.ends_with(ending)))
     };
-    if NEVER.contains(&name) || has(SWITCHES) || ends(ABOUT) {
-        NameClass::Plain
-    } else if has(PASSWORDS) || swallowed(&["password", "passwd", "passphrase"]) {
+    let is_guarded = has(PRIVATE) || has(GUARDED);
+    if has(PASSWORDS) || swallowed(&["password", "passwd", "passphrase"]) {
         NameClass::Password
-    } else if has(PUBLIC) {
-        NameClass::Plain
-    } else if has(KEYS) || is_qualified(&words) || swallowed(&["secret", "apikey"]) {
+    } else if has(PUBLIC) && !has(PRIVATE) && (!is_guarded || has(&["public"])) {
+        if is_guarded { NameClass::Vague } else { NameClass::Plain }
+    } else if has(KEYS) || is_qualified(words) || swallowed(&["secret", "apikey"]) {
         NameClass::Key
     } else if swallowed(&["token"]) || has(&["token"]) {
-        if has(OF_TOKENS) { NameClass::Plain } else { NameClass::Key }
+        of_token(words, is_guarded)
     } else if has(VAGUE) && !has(OF_KEYS) {
         NameClass::Vague
     } else {
         NameClass::Plain
     }
+}
+
+/// Tokens of texts and of lists are tokens too.
+fn of_token(words: &[String], is_guarded: bool) -> NameClass {
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    match is_guarded {
+        false if has(OF_TEXTS) => NameClass::Plain,
+        false if has(OF_TOKENS) => NameClass::Vague,
+        _ => NameClass::Key,
+    }
+}
+
+/// Whether the name begins like that of a switch or a limit: `NO_PASSWORD`, `MAX_TOKEN`. With
+/// the value of one it is one; `MAX_MIND_LICENSE_KEY` is none.
+pub fn is_switch(name: &str) -> bool {
+    words(name).first().is_some_and(|word| SWITCHES.contains(&word.as_str()))
+}
+
+/// Whether the variable goes into a web page, where everyone reads it.
+pub fn is_bundled(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    BUNDLED.iter().any(|start| name.starts_with(start))
+        && !UNBUNDLED.iter().any(|word| lower.contains(word))
 }
 
 /// Whether two words together are a secret one: `api key`, `github pat`.
@@ -306,9 +168,27 @@ mod tests {
             ("dbPassword", true),
             ("token_requests", false),
             ("V1SecretList", false),
+            ("TOKEN_COUNTER_MODEL", false),
+            ("SECRET_MANAGER_PROJECT", false),
+            ("DB_PASSWORD_2", true),
+            ("DB_PASSWORD2", true),
+            ("HF_TOKEN_PROD", true),
+            ("SECRET_KEY_BASE", true),
+            ("API_KEY_V2", true),
+            ("GITHUB_PAT", true),
+            ("HFTOKEN", true),
+            ("pass_phrase", true),
+            ("PROD", false),
         ] {
             assert_eq!(ends_with_secret(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn knows_switches_and_what_goes_into_web_pages() {
+        assert!(is_switch("NO_PASSWORD") && is_switch("maxToken") && !is_switch("DB_NO_PASSWORD"));
+        assert!(is_bundled("VITE_MAPS_API_KEY") && is_bundled("NEXT_PUBLIC_TOKEN"));
+        assert!(!is_bundled("VITE_GEMINI_API_KEY") && !is_bundled("MY_VITE_KEY"));
     }
 
     #[test]
@@ -322,17 +202,19 @@ mod tests {
             ("GPG_KEY", NameClass::Plain),
             ("GPG_KEYS", NameClass::Plain),
             ("APT_KEY_DONT_WARN_ON_DANGEROUS_USAGE", NameClass::Plain),
-            ("PIP_NO_CREDENTIALS", NameClass::Plain),
             ("KEYCLOAK_URL", NameClass::Plain),
             ("ACCESS_LOG", NameClass::Plain),
             ("BYPASS_CACHE", NameClass::Plain),
             ("MONKEY", NameClass::Plain),
             ("SSH_AUTH_SOCK", NameClass::Plain),
             ("GOOGLE_APPLICATION_CREDENTIALS_FILE", NameClass::Plain),
+            ("GOOGLE_APPLICATION_CREDENTIALS", NameClass::Plain),
+            ("HF_TOKEN_PATH_2", NameClass::Plain),
+            ("tokenIDs", NameClass::Plain),
+            ("hashed_password", NameClass::Plain),
             ("POSTGRES_PASSWORD_FILE", NameClass::Plain),
             ("RABBITMQ_PGP_KEY_ID", NameClass::Plain),
             ("AWS_ACCESS_KEY_ID", NameClass::Plain),
-            ("MYSQL_ALLOW_EMPTY_PASSWORD", NameClass::Plain),
             ("HF_TOKEN_PATH", NameClass::Plain),
             ("PWD", NameClass::Plain),
             ("Pwd", NameClass::Password),
@@ -353,13 +235,25 @@ mod tests {
             ("MYSQL_PWD", NameClass::Password),
             ("DB_PASS", NameClass::Password),
             ("dbPassword", NameClass::Password),
+            ("MAX_MIND_LICENSE_KEY", NameClass::Key),
+            ("NO_SQL_PASSWORD", NameClass::Password),
+            ("PUB_SUB_SECRET_KEY", NameClass::Key),
+            ("GPG_PRIVATE_KEY", NameClass::Key),
+            ("IMAGE_REGISTRY_TOKEN", NameClass::Key),
+            ("VIDEO_API_TOKEN", NameClass::Key),
+            ("USE_AUTH_TOKEN", NameClass::Key),
+            ("NEXT_AUTH_TOKEN", NameClass::Key),
+            ("minIOSecretKey", NameClass::Key),
+            ("DB_PASSWORD2", NameClass::Password),
             // Perhaps.
+            ("START_TOKEN", NameClass::Vague),
+            ("PUBLIC_API_KEY", NameClass::Vague),
             ("SORT_KEY", NameClass::Plain),
             ("RELEASE_TOKEN", NameClass::Key),
             ("IMAGE_REGISTRY_PASSWORD", NameClass::Password),
             ("VIDEO_API_KEY", NameClass::Key),
             ("HEX_PAT", NameClass::Plain),
-            ("next_page_token", NameClass::Plain),
+            ("next_page_token", NameClass::Vague),
             ("SERVICE_AUTH", NameClass::Vague),
             ("FERNET_KEY", NameClass::Vague),
         ];

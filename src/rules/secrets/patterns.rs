@@ -15,7 +15,7 @@ use std::iter;
 
 use super::Strength::{self, Strong, Weak};
 use super::placeholders::distinct;
-use super::{checksum, encoded};
+use super::{checksum, encoded, names};
 
 /// One token format.
 pub struct Pattern {
@@ -31,6 +31,8 @@ pub struct Pattern {
     pub regex: &'static str,
     /// Says how sure a match is, given the value and the text behind it; `None`: no secret.
     pub check: fn(&[u8], &[u8]) -> Option<Strength>,
+    /// Whether the text in front of the token says that it is meant to be read by everyone.
+    pub is_public_behind: fn(&[u8]) -> bool,
     /// Most bytes one look takes: the longest token, with what the check wants to see behind it.
     pub reach: usize,
 }
@@ -66,7 +68,8 @@ const fn token(
     regex: &'static str,
     check: fn(&[u8], &[u8]) -> Option<Strength>,
 ) -> Pattern {
-    Pattern { kind, title, keywords, place: Place::Start, regex, check, reach: USUAL_REACH }
+    let (place, is_public_behind) = (Place::Start, nowhere as fn(&[u8]) -> bool);
+    Pattern { kind, title, keywords, place, regex, check, is_public_behind, reach: USUAL_REACH }
 }
 
 impl Pattern {
@@ -77,6 +80,11 @@ impl Pattern {
 
     const fn anywhere(mut self) -> Self {
         self.place = Place::Anywhere;
+        self
+    }
+
+    const fn public_behind(mut self, is: fn(&[u8]) -> bool) -> Self {
+        self.is_public_behind = is;
         self
     }
 
@@ -139,6 +147,42 @@ fn google(value: &[u8], behind: &[u8]) -> Option<Strength> {
     let near = behind.get(..200).unwrap_or(behind);
     let public = PUBLIC.iter().any(|word| near.windows(word.len()).any(|part| part == *word));
     mixed(value, behind).map(|strength| if public { Weak } else { strength })
+}
+
+fn nowhere(_: &[u8]) -> bool {
+    false
+}
+
+/// The address of Maps' script, Firebase's file for Android and Apple, and variables that go into
+/// web pages.
+fn in_web_page(before: &[u8]) -> bool {
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or(before);
+    let line = String::from_utf8_lossy(line);
+    let name = line.rsplit(|c: char| c.is_whitespace()).find(|word| word.contains(['=', ':']));
+    let is_bundled = |word: &str| names::is_bundled(word.trim_start_matches(['"', '\'', '-']));
+    let places = ["maps/api/js?", "maps/embed/", "maps/api/staticmap?", "current_key"];
+    places.iter().any(|place| line.contains(place))
+        || String::from_utf8_lossy(before).contains("API_KEY</key>")
+        || name.is_some_and(is_bundled)
+}
+
+/// Yandex's tokens for people begin with the number's first bytes, which are few.
+fn yandex(value: &[u8], behind: &[u8]) -> Option<Strength> {
+    let is_known = [&b"y0_Ag"[..], b"y0__x", b"y0__w"].iter().any(|head| value.starts_with(head));
+    dense(value, behind).map(|strength| if is_known { strength } else { Weak })
+}
+
+/// Scaleway's id is upper-case text like any other; with its secret, a UUID, close behind it
+/// opens the account.
+fn scaleway(value: &[u8], behind: &[u8]) -> Option<Strength> {
+    sure(value, behind)?;
+    let near = behind.get(..200).unwrap_or(behind);
+    let is_uuid = |part: &[u8]| {
+        let groups: Vec<usize> = part.split(|byte| *byte == b'-').map(<[u8]>::len).collect();
+        groups == [8, 4, 4, 4, 12]
+    };
+    let is_part = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';
+    near.split(|byte| !is_part(byte)).any(is_uuid).then_some(Strong)
 }
 
 /// An access key id alone opens nothing; with its secret close behind it does.

@@ -14,9 +14,6 @@ const WORDS: &[&str] = &[
     "change-me",
     "change_me",
     "placeholder",
-    "dummy",
-    "fake",
-    "sample",
     "redacted",
     "your-",
     "your_",
@@ -24,10 +21,6 @@ const WORDS: &[&str] = &[
     "yourtoken",
     "yourkey",
     "yoursecret",
-    "insert",
-    "replace",
-    "fixme",
-    "todo",
     "not-a-real",
     "notreal",
     "no-key",
@@ -39,7 +32,6 @@ const WORDS: &[&str] = &[
     "0123456789",
     "abcdefghij",
     "deadbeef",
-    "test",
     "mytoken",
     "my-token",
     "my_token",
@@ -51,12 +43,31 @@ const WORDS: &[&str] = &[
     "my_password",
     "supersecret",
     "secretkey",
-    "s3cr3t",
-    "p@ssw0rd",
-    "passw0rd",
-    "foobar",
-    "lorem",
     "secret_here",
+    "build-only",
+    "build_only",
+    "buildonly",
+    "build-time",
+    "build_time",
+    "buildtime",
+    "not-used",
+    "not_used",
+    "notused",
+    "unused",
+    "not-needed",
+    "not_needed",
+    "notneeded",
+    "not-secret",
+    "not_secret",
+    "notsecret",
+    "collectstatic",
+    "insecure",
+];
+
+/// The same of words so short that passwords have them by chance: `Mastodon77` is no `todo`.
+const SHORT: &[&str] = &[
+    "dummy", "fake", "sample", "insert", "replace", "fixme", "todo", "test", "s3cr3t", "p@ssw0rd",
+    "passw0rd", "foobar", "lorem",
 ];
 
 /// Whole values that mean nothing. Compared in lower case.
@@ -107,23 +118,55 @@ const WHOLE: &[&str] = &[
 /// Whether `value` is an example, a reference or an empty shell rather than a secret.
 pub fn is_placeholder(value: &str) -> bool {
     let value = value.trim();
-    if value.len() < 4 || is_reference(value) || is_monotonous(value.as_bytes()) {
-        return true;
-    }
-    let lower = value.to_ascii_lowercase();
     // In long random text short words come up by chance.
     let words = if is_long_random(value) { &*LONG } else { &*ALL };
-    WHOLE.contains(&lower.as_str()) || words.is_match(value)
+    is_empty(value) || is_reference(value) || words.is_match(value)
+}
+
+/// The same of what people chose as a password. Short words have to stand alone in it.
+pub fn is_password_placeholder(value: &str) -> bool {
+    let value = value.trim();
+    is_empty(value) || is_reference(value) || LONG_WORDS.is_match(value) || has_short_word(value)
+}
+
+/// Whether the value says that it is none, whatever word it may hold by chance.
+pub fn is_hollow(value: &str) -> bool {
+    is_empty(value) || LONG_WORDS.is_match(value)
+}
+
+/// Shells of a value.
+fn is_empty(value: &str) -> bool {
+    value.len() < 4
+        || is_monotonous(value.as_bytes())
+        || WHOLE.contains(&value.to_ascii_lowercase().as_str())
+}
+
+/// Whether a short word of examples stands in a password as a word of its own: between other
+/// signs than letters, or humps.
+pub fn has_short_word(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    let letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).copied().unwrap_or(b' ');
+    SHORT_WORDS.find_overlapping_iter(value).any(|hit| {
+        let (before, first) = (letter(hit.start().checked_sub(1)), letter(Some(hit.start())));
+        let behind = letter(Some(hit.end()));
+        let is_hump =
+            behind.is_ascii_uppercase() && letter(hit.end().checked_add(1)).is_ascii_lowercase();
+        let begins = !before.is_ascii_alphabetic()
+            || (before.is_ascii_lowercase() && first.is_ascii_uppercase());
+        begins && (!behind.is_ascii_alphabetic() || is_hump)
+    })
 }
 
 /// One pass for all words: values may be long, and there may be many.
-static ALL: LazyLock<AhoCorasick> = LazyLock::new(|| automaton(0));
-static LONG: LazyLock<AhoCorasick> = LazyLock::new(|| automaton(5));
+static ALL: LazyLock<AhoCorasick> = LazyLock::new(|| automaton(WORDS.iter().chain(SHORT)));
+static LONG: LazyLock<AhoCorasick> =
+    LazyLock::new(|| automaton(WORDS.iter().chain(SHORT).filter(|word| word.len() >= 5)));
+static LONG_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| automaton(WORDS.iter()));
+static SHORT_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| automaton(SHORT.iter()));
 
 #[expect(clippy::expect_used, reason = "constant words, compiled by the tests")]
-fn automaton(shortest: usize) -> AhoCorasick {
-    let words = WORDS.iter().filter(|word| word.len() >= shortest);
-    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("WORDS compile")
+fn automaton<'a>(words: impl Iterator<Item = &'a &'a str>) -> AhoCorasick {
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("words compile")
 }
 
 /// Whether a value is random enough to hold a short word by chance.
@@ -146,7 +189,7 @@ pub fn is_example_token(token: &str) -> bool {
 }
 
 /// Whether the value names a value elsewhere: shell, template and configuration references.
-fn is_reference(value: &str) -> bool {
+pub fn is_reference(value: &str) -> bool {
     let shell = value.starts_with('$') || ["${", "$(", "#{"].iter().any(|it| value.contains(it));
     let template = value.contains("{{") || value.contains("<%") || value.starts_with("%(");
     let bracket = (value.starts_with('<') && value.ends_with('>'))
@@ -244,6 +287,19 @@ mod tests {
         }
         for value in ["hunter2secure", "qT9vLm4Zr1Xw8Kd2", "correct-horse-battery"] {
             assert!(!is_placeholder(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn words_stand_alone_in_passwords() {
+        for value in ["test-Horse-91", "MyTest91", "test123", "P@ssw0rd!", "todo", "FOOBAR_1"] {
+            assert!(has_short_word(value) && is_password_placeholder(value), "{value}");
+        }
+        for value in ["fastest-Horse-91", "Mastodon77!x", "kQ7#Sampler2024", "P@ssw0rdX9"] {
+            assert!(!has_short_word(value) && !is_password_placeholder(value), "{value}");
+        }
+        for value in ["changeme91X", "${X}", "abc", "xxxxxxxx", "build-only-not-used-42"] {
+            assert!(is_password_placeholder(value), "{value}");
         }
     }
 

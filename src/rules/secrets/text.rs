@@ -62,7 +62,7 @@ pub fn is_searchable(extension: &str, head: &[u8]) -> bool {
 
 /// At least nine of ten bytes are letters, signs or blanks, and NUL bytes stand alone: numbers of
 /// several bytes, such as the length in front of the JSON of a safetensors file, have more.
-fn is_mostly_text(head: &[u8]) -> bool {
+pub fn is_mostly_text(head: &[u8]) -> bool {
     if head.windows(2).any(|pair| pair == [0, 0]) {
         return false;
     }

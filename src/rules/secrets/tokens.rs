@@ -13,10 +13,12 @@ use regex::bytes::Regex;
 use self::boundary::Boundary;
 use super::patterns::{self, Pattern, Place};
 use super::placeholders::{is_example_token, is_published};
-use super::{Sighting, Strength, encoded, private_key};
+use super::{Sighting, Strength, encoded, jwk, private_key};
 
 /// How far before a keyword its token may begin.
 const BEHIND_BYTES: usize = 160;
+/// How much of the text before a token may say that it is public.
+const BEFORE_BYTES: usize = 96;
 /// Most bytes that expressions may look at in one text. Prose full of `hf_` must not cost
 /// minutes.
 pub(crate) const MAX_WORK_BYTES: usize = 64 << 20;
@@ -30,6 +32,10 @@ enum Owner {
     Key,
     /// The same under base64, that many letters into a group of four.
     EncodedKey(usize),
+    /// That of a token under base64, that many letters into a group of four.
+    EncodedToken(usize),
+    /// A part of a JSON Web Key.
+    WebKey,
 }
 
 struct Engine {
@@ -53,7 +59,10 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     });
     let keys = private_key::MARKERS.iter().map(|word| (*word, Owner::Key));
     let encoded = encoded::KEY_MARKERS.iter().map(|(word, at)| (*word, Owner::EncodedKey(*at)));
-    let (words, owners): (Vec<_>, Vec<_>) = tokens.chain(keys).chain(encoded).unzip();
+    let hidden = encoded::TOKEN_MARKERS.iter().map(|(word, at)| (*word, Owner::EncodedToken(*at)));
+    let web = jwk::MARKERS.iter().map(|word| (*word, Owner::WebKey));
+    let all = tokens.chain(keys).chain(encoded).chain(hidden).chain(web);
+    let (words, owners): (Vec<_>, Vec<_>) = all.unzip();
     // A table of half a megabyte, and one step a byte whatever the text.
     let keywords = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(words);
     Engine { keywords: keywords.expect("keywords compile"), owners, formats }
@@ -87,6 +96,8 @@ pub fn search(text: &[u8], most: usize) -> Found {
             }
             Some(Owner::Key) => search.key(hit.range()),
             Some(Owner::EncodedKey(place)) => search.encoded_key(hit.start(), *place),
+            Some(Owner::EncodedToken(place)) => search.encoded_token(hit.start(), *place),
+            Some(Owner::WebKey) => search.web_key(hit.start()),
             None => {}
         }
     }
@@ -188,6 +199,22 @@ impl<'a> Search<'a> {
         self.charge(encoded::MAX_KEY_BYTES);
     }
 
+    fn encoded_token(&mut self, hit: usize, place: usize) {
+        if self.is_flooded {
+            return;
+        }
+        self.tokens.extend(encoded::token_at(self.text, hit, place));
+        self.charge(encoded::MAX_TOKEN_BYTES);
+    }
+
+    fn web_key(&mut self, hit: usize) {
+        if self.is_flooded || self.keys.len() >= MAX_SIGHTINGS {
+            return;
+        }
+        self.keys.extend(jwk::at(self.text, hit));
+        self.charge(jwk::LOOK_BYTES);
+    }
+
     fn into_found(self, most: usize) -> Found {
         let mut sightings = strongest(self.tokens.into_iter(), most);
         sightings.extend(strongest(self.keys.into_iter(), most));
@@ -228,6 +255,8 @@ impl Format {
         }
         let strength = (pattern.check)(bytes, behind)?;
         let at = start.checked_add(value.start())?;
+        let before = text.get(at.saturating_sub(BEFORE_BYTES)..at).unwrap_or_default();
+        let strength = if (pattern.is_public_behind)(before) { Strength::Weak } else { strength };
         Some(Sighting::new((pattern.kind, pattern.title), at, bytes, strength))
     }
 }

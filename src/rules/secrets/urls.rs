@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::placeholders::{distinct, is_placeholder, is_published};
+use super::placeholders::{distinct, is_password_placeholder, is_placeholder, is_published};
 use super::{Sighting, Strength, tokens};
 
 /// Kind and title of a password in a URL.
@@ -17,6 +17,8 @@ const SCHEME_BYTES: usize = 21;
 const USER_BYTES: usize = 120;
 const PASSWORD_BYTES: usize = 600;
 const HOST_BYTES: usize = 200;
+/// Longest password with a slash.
+const SLASHED_BYTES: usize = 200;
 
 #[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
 static MARK: LazyLock<AhoCorasick> =
@@ -28,6 +30,7 @@ struct Url<'a> {
     user: Range<usize>,
     password: Option<Range<usize>>,
     host: &'a str,
+    path: &'a str,
 }
 
 /// Passwords and tokens in the URLs of a text, at most `most` of each strength.
@@ -45,17 +48,77 @@ fn url(text: &str, mark: Range<usize>) -> Option<Url<'_>> {
     let length = before.iter().rev().take_while(is_scheme).count();
     let scheme = text.get(mark.start.checked_sub(length)?..mark.start)?;
     let user = run(bytes, mark.end, USER_BYTES, |byte| !b"/?#:@".contains(&byte));
-    let password = (bytes.get(user.end) == Some(&b':')).then(|| {
-        run(bytes, user.end.saturating_add(1), PASSWORD_BYTES, |byte| !b"/@".contains(&byte))
-    });
+    let password = match bytes.get(user.end) {
+        Some(b':') => Some(password(text, user.end.checked_add(1)?)?),
+        Some(b'@') => None,
+        _ => return None,
+    };
     let end = password.as_ref().map_or(user.end, |password| password.end);
-    if bytes.get(end) != Some(&b'@') {
-        return None;
+    let host = host(text, end);
+    let path = path(text, end);
+    (!scheme.is_empty() && !host.is_empty()).then_some(Url { scheme, user, password, host, path })
+}
+
+/// The password that begins at `start`, of which an `@` may be a part (the last one in front of
+/// the path ends it), and a slash too, which every program reads and no standard allows.
+fn password(text: &str, start: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let plain = run(bytes, start, PASSWORD_BYTES, |byte| byte != b'/');
+    let signs = |range: Range<usize>| {
+        let part = bytes.get(range.clone()).unwrap_or_default();
+        part.iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'@')
+            .map(move |(at, _)| range.start + at)
+    };
+    let end = signs(plain.clone()).last();
+    if let Some(end) =
+        end.filter(|end| is_whole_host(text, *end) || bytes.get(plain.end) != Some(&b'/'))
+    {
+        return Some(start..end);
     }
+    let reach = run(bytes, start, SLASHED_BYTES, |_| true);
+    let slashed = signs(plain.end..reach.end.max(plain.end)).find(|end| is_whole_host(text, *end));
+    match slashed {
+        Some(at) if is_slashed(text.get(start..at)?) => Some(start..at),
+        _ => end.map(|end| start..end),
+    }
+}
+
+/// Whether a text with slashes is a password, and not a port with a path.
+fn is_slashed(text: &str) -> bool {
+    let port = text.split('/').next().unwrap_or(text);
+    let is_port = port.is_empty() || port.chars().all(|c| c.is_ascii_digit()) || port == "port";
+    let is_mixed = text.chars().any(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+        && text.chars().any(|c| c.is_ascii_lowercase());
+    !is_port && is_mixed && !text.contains(['?', '&', '=', '{', '}', '$', '#'])
+}
+
+/// The host behind an `@`.
+fn host(text: &str, at: usize) -> &str {
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-[".contains(&byte);
-    let host = run(bytes, end.saturating_add(1), HOST_BYTES, is_host);
-    let host = text.get(host).filter(|host| !host.is_empty())?;
-    (!scheme.is_empty()).then_some(Url { scheme, user, password, host })
+    text.get(run(text.as_bytes(), at.saturating_add(1), HOST_BYTES, is_host)).unwrap_or_default()
+}
+
+/// Whether a name with a domain, or with a port, follows an `@`.
+fn is_whole_host(text: &str, at: usize) -> bool {
+    let host = host(text, at);
+    let behind = text.as_bytes().get(at.saturating_add(1).saturating_add(host.len())..);
+    let port = matches!(behind, Some([b':', digit, ..]) if digit.is_ascii_digit());
+    let domain = host.rsplit_once('.').is_some_and(|(_, last)| {
+        last.len() >= 2 && last.bytes().all(|byte| byte.is_ascii_alphabetic())
+    });
+    !host.is_empty() && (port || domain)
+}
+
+/// What follows the host and its port, from the slash on.
+fn path(text: &str, at: usize) -> &str {
+    let start = at.saturating_add(1).saturating_add(host(text, at).len());
+    let rest = run(text.as_bytes(), start, HOST_BYTES, |_| true);
+    let rest = text.get(rest).unwrap_or_default();
+    let port =
+        rest.strip_prefix(':').unwrap_or(rest).trim_start_matches(|c: char| c.is_ascii_digit());
+    if rest.starts_with(':') { port } else { rest }
 }
 
 /// Bytes from `start` on that are of a kind, and neither blanks, quotes nor brackets.
@@ -77,7 +140,7 @@ fn sighting(text: &str, url: &Url<'_>) -> Option<Sighting> {
         Some(_) if !known && !url.host.contains('.') => return None,
         Some(password) => (password, weigh(user, text.get(password.clone())?, url.host)?),
         None if url.scheme.ends_with("http") || url.scheme.ends_with("https") => {
-            (&url.user, weigh_alone(user, url.host)?)
+            (&url.user, weigh_alone(user, url)?)
         }
         None => return None,
     };
@@ -137,7 +200,7 @@ fn is_known_scheme(scheme: &str) -> bool {
 
 fn weigh(user: &str, password: &str, host: &str) -> Option<Strength> {
     let same = user.eq_ignore_ascii_case(password);
-    if same || is_placeholder(password) || is_sample_host(host) {
+    if same || is_password_placeholder(password) || is_sample_host(host) {
         return None;
     }
     let mixed = password.chars().any(|c| !c.is_ascii_lowercase()) && password.len() >= 6;
@@ -146,8 +209,9 @@ fn weigh(user: &str, password: &str, host: &str) -> Option<Strength> {
 
 /// `https://<token>@host`: a name alone is a login, a long random one is a token. Sentry's
 /// addresses only let in reports, and are in every program that sends some.
-fn weigh_alone(user: &str, host: &str) -> Option<Strength> {
-    if host.contains("sentry") || host.contains(".ingest.") {
+fn weigh_alone(user: &str, url: &Url<'_>) -> Option<Strength> {
+    let host = url.host;
+    if host.contains("sentry") || host.contains(".ingest.") || is_report_address(user, url.path) {
         return None;
     }
     let random = user.len() >= 20
@@ -155,6 +219,15 @@ fn weigh_alone(user: &str, host: &str) -> Option<Strength> {
         && user.chars().any(|c| c.is_ascii_digit())
         && user.chars().any(|c| c.is_ascii_alphabetic());
     (random && !is_placeholder(user) && !is_sample_host(host)).then_some(Strength::Strong)
+}
+
+/// The address of a project on a Sentry of one's own: `https://<32 hexadecimal digits>@host/45`.
+fn is_report_address(user: &str, path: &str) -> bool {
+    let project = path.rsplit('/').next().unwrap_or_default();
+    user.len() == 32
+        && user.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && !project.is_empty()
+        && project.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Hosts that documentation uses, and the machine itself.
@@ -206,12 +279,35 @@ mod tests {
             ("git+https://oauth2:$TOKEN@git.corp/x", None),
             ("https://a.b/c?x=user:pw9aaaaa@d", None),
             ("https://9f8e7d6c5b4a39281706f5e4@o16.ingest.us.sentry.io/4", None),
+            ("https://0a1b2c3d4e5f60718293a4b5c6d7e8f9@errors.corp.io/45", None),
+            ("https://0a1b2c3d4e5f60718293a4b5c6d7e8f9@errors.corp.io:9000/x/45", None),
+            ("https://0a1b2c3d4e5f60718293a4b5c6d7e8f9@git.corp.io/ml/app", strong),
+            ("postgresql://ml:P@ssw0rdX9@db.corp/x", strong),
+            ("postgresql://ml:P@ssw0rdX9@db/x", strong),
+            ("postgresql://ml:Hunt/er2secure@db.corp", strong),
+            ("postgresql://ml:Hunt/er2@secure@db.corp:5432/x", strong),
+            ("postgresql://ml:P@ss/word9x@db:5432/x", strong),
+            ("git+https://oauth2:t0psecr3t@github.com/o/r@v1.2.3", strong),
+            ("http://registry.corp:5000/ml/App2@sha256:00", None),
+            ("http://localhost:3000/@vite/Client1", None),
+            ("https://cdn.corp:443/npm/@scope/Pkg1@corp.com", None),
+            ("postgresql://host:port/Db1@corp.com", None),
+            ("https://a.b:80/x?mail=Me1@corp.com", None),
+            ("https://a.b:${PORT}/X1@corp.com", None),
         ];
         for (text, expected) in table {
             let found = find(text, 10);
             assert_eq!(found.first().map(|found| found.strength), expected, "{text}");
         }
-        let text = "PIP_INDEX_URL=https://ci:t0psecr3t@pypi.corp/simple";
-        assert_eq!(text.get(find(text, 1)[0].span.clone()), Some("t0psecr3t"));
+        let table = [
+            ("PIP_INDEX_URL=https://ci:t0psecr3t@pypi.corp/simple", "t0psecr3t"),
+            ("postgresql://ml:P@ssw0rdX9@db.corp/x@y", "P@ssw0rdX9"),
+            ("postgresql://ml:Hunt/er2secure@db.corp/x", "Hunt/er2secure"),
+            ("git+https://oauth2:t0psecr3t@github.com/o/r@v1.2.3", "t0psecr3t"),
+            ("\"a://b:Secret9@x.corp\", \"c://d:Other99@y.corp\"", "Secret9"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(text.get(find(text, 1)[0].span.clone()), Some(expected));
+        }
     }
 }

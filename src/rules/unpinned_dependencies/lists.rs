@@ -268,5 +268,5 @@ fn finding(
         list(&names, count, MAX_NAMES),
     );
     let finding = Finding::new(ID, level, message, kind.fix());
-    Some(finding.in_layer(layer).at_path(&fact.path, fact.size))
+    Some(finding.in_layer(layer).at_path(&fact.path, fact.size).at_line(fact.line))
 }

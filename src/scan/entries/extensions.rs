@@ -54,6 +54,7 @@ impl Extensions {
 /// One PAX header. Of a key that comes twice the last value counts (POSIX); an empty value leaves
 /// what the header says (`mergePAX`).
 #[derive(Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent faults, any of which may be there")]
 pub(super) struct Pax {
     pub(super) path: Option<Vec<u8>>,
     pub(super) link: Option<Vec<u8>>,

@@ -67,6 +67,20 @@ fn stores_of_the_application_are_searched() {
     }
 }
 
+#[test]
+fn values_of_a_database_stand_apart() {
+    let token = format!("hf_{}", noise(34, LETTERS));
+    let file = sqlite::tests::database(&["hf_default", "huggingface", &token, "x2026"]);
+    let sample = scanned("app/airflow.db", file);
+    assert_eq!(sample.level(), Some(Level::Deny));
+    insta::with_settings!({filters => vec![(r"fingerprint [0-9a-f]{8}", "fingerprint F")]}, {
+        insta::assert_snapshot!(sample.words(), @r"
+        deny: `app/airflow.db` holds a Hugging Face token (37 characters, fingerprint F)
+          fix: read the value from the environment or a mounted file when the container starts; revoke it
+        ");
+    });
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
@@ -87,8 +101,13 @@ fn archives_of_the_application_are_opened() {
         ("app/context.tar", "docs/main.md", token.clone(), None),
         ("app/openssl.tar", "openssl-3.0/test/certs/key.pem", key, None),
         ("app/wheels/x.whl", "x/config.py", token.clone(), None),
-        ("usr/share/x/y.tar", "x/config.py", token, None),
+        ("app/lib/x.jar", ".env", token.clone(), None),
+        ("usr/share/x/y.tar", "x/config.py", token.clone(), None),
         ("app/dump.tar", "db.sql", dump, Some(Level::Deny)),
+        ("app/c.tar", "home/tests/.env", token.clone(), Some(Level::Warn)),
+        ("app/c.tar", "home/tests/main.py", token.clone(), None),
+        ("app/rootfs", "root/.npmrc", token.clone(), Some(Level::Deny)),
+        ("app/c.tar", "usr/share/x/config.py", token.clone(), None),
     ];
     for (path, member, content, expected) in table {
         let archive = tar_of(&[(member, content)]);
@@ -98,6 +117,35 @@ fn archives_of_the_application_are_opened() {
         }
     }
     assert_eq!(level("app/dump.sql.gz", gzip(github("ghp_").as_bytes())), Some(Level::Deny));
+}
+
+#[test]
+fn layers_of_saved_images_are_opened() {
+    let token = github("ghp_").into_bytes();
+    let layer = tar_of(&[("root/.npmrc", token.clone()), ("usr/share/x/y.py", token)]);
+    let blob = format!("blobs/sha256/{}", "0a".repeat(32));
+    for (packed, expected) in
+        [(layer.clone(), Some(Level::Deny)), (gzip(&layer), Some(Level::Deny))]
+    {
+        let saved = tar_of(&[("manifest.json", b"[{}]".to_vec()), (&blob, packed)]);
+        let sample = scanned("app/image.tar", saved);
+        assert_eq!(sample.level(), expected);
+        assert!(sample.words().contains("root/.npmrc"), "{}", sample.words());
+        assert!(!sample.words().contains("y.py"), "{}", sample.words());
+    }
+}
+
+#[test]
+fn a_text_that_begins_like_something_packed_is_searched() {
+    let whole = usize::try_from(Limits::default().text_bytes).unwrap();
+    let token = github("ghp_");
+    for path in ["app/notes", "app/notes.gz", "app/data/requests.log"] {
+        for at in [1000, whole + 3_000_000] {
+            let mut text = log(at, &token);
+            text[..3].copy_from_slice(b"x^\n");
+            assert_eq!(level(path, text), Some(Level::Deny), "{path} {at}");
+        }
+    }
 }
 
 #[test]

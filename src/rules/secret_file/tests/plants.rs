@@ -146,6 +146,74 @@ fn manifests() {
 }
 
 #[test]
+fn texts_for_people_and_what_only_the_cluster_opens() {
+    let (p, token) = (PASSWORD, github("ghp_"));
+    let sealed = format!("AgBy{}", noise(600, BASE62));
+    let document = |version: &str, kind: &str, rest: &str| {
+        format!("apiVersion: {version}\nkind: {kind}\nspec:\n{rest}\n")
+    };
+    let short = "  encryptedData:\n    password: AgBy3i4OJSWK1secretx";
+    let remote = "  data:\n  - secretKey: db-password-2024x\n    remoteRef: {key: prod/Db2024x}";
+    let secret = document("v1", "Secret", &format!("stringData:\n  password: {p}"));
+    let external = document("external-secrets.io/v1beta1", "ExternalSecret", remote);
+    check(&[
+        ("app/locales/password.yml", format!("password: {p}\n"), WARN),
+        ("app/locale/de/secrets.json", format!("{{\"password\": \"{p}\"}}"), WARN),
+        ("app/prompts/secret_santa.txt", format!("Secret: {p}\n"), WARN),
+        ("app/locales/password.yml", format!("password: {token}\n"), DENY),
+        (
+            "app/secrets.baseline.json",
+            format!("{{\"hashed_secret\": \"{}\"}}", noise(40, HEX)),
+            None,
+        ),
+        ("app/k8s/sealed-secrets.yaml", format!("password: {sealed}\n"), None),
+        (
+            "app/k8s/sealed-secrets.yaml",
+            document("bitnami.com/v1alpha1", "SealedSecret", short),
+            None,
+        ),
+        ("app/k8s/secrets.yaml", external.clone(), None),
+        ("app/k8s/db.yaml", external.clone(), None),
+        ("app/k8s/secrets.yaml", format!("{external}---\n{secret}"), DENY),
+        ("app/k8s/secrets.yaml", external.replace("external-secrets.io", "apps"), DENY),
+        ("app/k8s/secrets.yaml", external.replace("prod/Db2024x", &token), DENY),
+        ("app/.env", format!("# kind: SealedSecret\nDB_PASSWORD={p}\n"), DENY),
+        (
+            "app/jupyter_server_config.json",
+            "{\"hashed_password\": \"argon2:$argon2id$v=19$x$y\"}".into(),
+            WARN,
+        ),
+        (
+            "root/.jupyter/jupyter_notebook_config.py",
+            "c.X.password = u'sha1:67c9e60bb8b6:9ffede0825'\n".into(),
+            WARN,
+        ),
+        ("app/prod.tfvars", "credentials_bucket=\"ml-creds-prod-2024-eu\"\n".into(), None),
+    ]);
+}
+
+#[test]
+fn keys_and_logins_of_other_programs() {
+    let (p, d) = (PASSWORD, noise(43, BASE62));
+    let vpn = |user: &str, password: &str| {
+        format!("client\n<auth-user-pass>\n{user}\n{password}\n</auth-user-pass>\n")
+    };
+    check(&[
+        ("app/keys/jwks.json", format!("{{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"{d}\"}}"), DENY),
+        (
+            "app/tests/jwks.json",
+            format!("{{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"{d}\"}}"),
+            WARN,
+        ),
+        ("app/web.config", format!("<add connectionString=\"Server=x;Password={p};\" />"), WARN),
+        ("app/office.ovpn", vpn("ml", p), DENY),
+        ("app/office.ovpn", vpn("ml", "changeme"), None),
+        ("app/office.ovpn", "client\nauth-user-pass\n".to_owned(), None),
+        ("app/token.txt", standard(github("ghp_").as_bytes()), WARN),
+    ]);
+}
+
+#[test]
 fn keys_in_every_wrapping() {
     let key = pem("RSA PRIVATE KEY", 1600);
     let indented = key.replace('\n', "\n    ");
@@ -195,8 +263,17 @@ fn the_applications_tests_hide_no_production_token() {
         ("app/testing/prod.env", format!("DB_PASSWORD={PASSWORD}\n"), WARN),
         ("app/testing/test_api.py", format!("TOKEN = '{token}'\n"), WARN),
         ("app/tests/id_rsa", pem("RSA PRIVATE KEY", 1600), WARN),
-        ("app/docs/prod.env", format!("GITHUB_TOKEN={token}\n"), WARN),
-        ("usr/lib/python3/dist-packages/x/tests/.env", format!("T={token}\n"), None),
+        ("app/docs/prod.env", format!("GITHUB_TOKEN={token}\n"), DENY),
+        ("app/docs/setup.md", format!("GITHUB_TOKEN={token}\n"), WARN),
+        ("usr/src/app/.env", format!("GITHUB_TOKEN={token}\n"), DENY),
+        ("usr/src/app/id_rsa", pem("RSA PRIVATE KEY", 1600), DENY),
+        ("usr/src/app/tests/.env", format!("GITHUB_TOKEN={token}\n"), DENY),
+        ("usr/share/nginx/html/.env", format!("GITHUB_TOKEN={token}\n"), DENY),
+        ("usr/share/nginx/html/test/.env", format!("GITHUB_TOKEN={token}\n"), DENY),
+        ("usr/lib/python3/dist-packages/x/.env", format!("GITHUB_TOKEN={token}\n"), DENY),
+        ("usr/lib/python3/dist-packages/x/tests/.env", format!("T={token}\n"), WARN),
+        ("app/node_modules/test/x.env", format!("T={token}\n"), WARN),
+        ("app/node_modules/test/x.js", format!("'{token}'\n"), None),
         (
             "usr/lib/python3/dist-packages/x/a.txt",
             format!("AKIA{}", noise(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")),

@@ -1,7 +1,8 @@
 //! Token formats of clouds, hosting and databases.
 
 use super::{
-    Pattern, aws_id, aws_secret, cloud_id, dense, doubtful, google, mixed, sure, token, unsure,
+    Pattern, aws_id, aws_secret, cloud_id, dense, doubtful, google, in_web_page, mixed, scaleway,
+    sure, token, unsure, yandex,
 };
 
 #[rustfmt::skip]
@@ -17,7 +18,7 @@ pub(super) static TABLE: &[Pattern] = &[
     token("aws-mws-key", "an Amazon Marketplace key", &["amzn.mws."],
         r"amzn\.mws\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", sure),
     token("google-api-key", "a Google API key", &["AIza"],
-        r"AIza[A-Za-z0-9_-]{35}", google),
+        r"AIza[A-Za-z0-9_-]{35}", google).public_behind(in_web_page),
     token("google-oauth-token", "a Google OAuth access token", &["ya29."],
         r"ya29\.[A-Za-z0-9_-]{60,400}", mixed).reach(512),
     token("google-refresh-token", "a Google OAuth refresh token", &["1//0"],
@@ -49,7 +50,7 @@ pub(super) static TABLE: &[Pattern] = &[
     token("yandex-key", "a Yandex Cloud API key", &["AQVN"],
         r"AQVN[A-Za-z0-9_-]{35,38}", dense),
     token("yandex-oauth-token", "a Yandex OAuth token", &["y0_", "y1_", "y2_", "y3_"],
-        r"y[0-3]_[A-Za-z0-9_-]{55,60}", dense),
+        r"y[0-3]_[A-Za-z0-9_-]{55,60}", yandex),
     token("heroku-key", "a Heroku API key", &["HRKU-"],
         r"HRKU-(?:AA[A-Za-z0-9_-]{58}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", sure),
     token("fly-token", "a Fly.io token", &["fm2_", "fo1_"],
@@ -85,7 +86,7 @@ pub(super) static TABLE: &[Pattern] = &[
     token("elastic-key", "an Elastic Cloud key", &["essu_"],
         r"essu_[A-Za-z0-9+/]{60,200}={0,2}", mixed),
     token("scaleway-key", "a Scaleway access key", &["SCW"],
-        r"SCW[A-Z0-9]{17}", unsure),
+        r"SCW[A-Z0-9]{17}", scaleway),
     token("dropbox-token", "a Dropbox access token", &["sl.u.", "sl.B", "sl.A"],
         r"sl\.(?:u\.|[AB])[A-Za-z0-9_.-]{128,1400}", dense).reach(1500),
     token("salesforce-token", "a Salesforce session", &["00D"],

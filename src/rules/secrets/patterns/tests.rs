@@ -42,7 +42,7 @@ fn json_web_tokens_are_read() {
 #[test]
 fn every_format_is_found_by_its_own_expression() {
     // What has to be more than random letters: JSON, a login, the name of a variable.
-    let readable = ["json-web-token", "authorization-header", "aws-secret-key"];
+    let readable = ["json-web-token", "authorization-header", "aws-secret-key", "scaleway-key"];
     let mut runner = TestRunner::deterministic();
     let mut rare: Vec<(&str, usize)> = Vec::new();
     for pattern in all().filter(|pattern| !readable.contains(&pattern.kind)) {
@@ -68,4 +68,28 @@ fn firebase_keys_of_web_pages_are_doubtful() {
     let strengths = |text: String| tokens::find(text.as_bytes(), 1)[0].strength;
     assert_eq!(strengths(format!("{{apiKey:\"{key}\"}}")), Strong);
     assert_eq!(strengths(format!("{{apiKey:\"{key}\",authDomain:\"x.y\"}}")), Weak);
+    for public in [
+        "VITE_FIREBASE_API_KEY=",
+        "A=1\nNEXT_PUBLIC_KEY=\"",
+        "  - REACT_APP_KEY: ",
+        "<script src=\"https://maps.googleapis.com/maps/api/js?v=weekly&key=",
+        "\"api_key\": [{\"current_key\": \"",
+        "<key>API_KEY</key>\n\t<string>",
+    ] {
+        assert_eq!(strengths(format!("{public}{key}")), Weak, "{public}");
+    }
+    for secret in ["VITE_GEMINI_API_KEY=", "VITE_A=1\nAPI_KEY=", "key=", "VITE_A=1 KEY="] {
+        assert_eq!(strengths(format!("{secret}{key}")), Strong, "{secret}");
+    }
+}
+
+#[test]
+fn short_heads_need_more_than_a_head() {
+    let noise = |count| tokens::tests::noise(count, tokens::tests::BASE62);
+    let first = |text: String| tokens::find(text.as_bytes(), 1).first().map(|found| found.strength);
+    assert_eq!(first(format!("y0_AgAAAA{}", noise(50))), Some(Strong));
+    assert_eq!(first(format!("y1_{}", noise(56))), Some(Weak));
+    let id = format!("SCW{}", tokens::tests::noise(17, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"));
+    assert_eq!(first(id.clone()), None);
+    assert_eq!(first(format!("{id}\nsecret: 0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9")), Some(Strong));
 }

@@ -79,7 +79,9 @@ const PUBLISHED: &[&str] = &[
     // Keys in the examples of the AWS command line.
     "d195ff5e44a38adbf7a221f09397cc9e20f9ed1d477abe0e1115a8a607b66654",
     "37793a37c8df026e538ec20ba9d6c99886b4f0d98d22bc01e675de5b499ffa96",
-    // Keys with which the Google Cloud SDK names itself to its own services.
+    // Keys with which the Google Cloud SDK names itself to its own services, and its two clients.
+    "f0386f9be1fe905fb2f97a8daff11a9baa9988ceca7c2ecae4aec8db182db1b4",
+    "456a51b1f1b3cf3ed76de579926f0727797eb6efb4b7e6a53c74f9a94c95d87a",
     "6189b36d964849f34370088524ad63c235eba30974ee3da0d966ed6bac16b50d",
     "a73b3ad3b416d981fce267795785aee45bf39224fa07ce8a2e2f5a9fa89ef979",
     "b3f19cc85129501b94306e7892b522f46fa2dcda7da664cc74a0ca9314d7d984",
