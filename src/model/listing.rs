@@ -53,6 +53,14 @@ impl Listing {
         self.linked += 1;
     }
 
+    /// Adds an entry that may be a hard link; the targets of others are left out.
+    pub fn push_with(&mut self, path: &str, kind: EntryKind, size: u64, target: Option<&str>) {
+        match target.filter(|_| kind == EntryKind::HardLink) {
+            Some(target) => self.push_link(path, target, size),
+            None => self.push(path, kind, size),
+        }
+    }
+
     fn put(&mut self, letter: u8, path: &str, size: u64) {
         self.bytes.push(letter);
         put_text(&mut self.bytes, &mut self.last, path);

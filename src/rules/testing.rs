@@ -156,10 +156,7 @@ impl Sample {
             let head = &file.content[..file.content.len().min(HEAD_BYTES)];
             let limits = Limits::default();
             facts.unpacked_bytes += file.size;
-            match file.link.as_deref().filter(|_| file.kind == EntryKind::HardLink) {
-                Some(target) => facts.listing.push_link(&file.path, target, file.size),
-                None => facts.listing.push(&file.path, file.kind, file.size),
-            }
+            facts.listing.push_with(&file.path, file.kind, file.size, file.link.as_deref());
             match rule.want(&entry, head) {
                 // What is packed needs the real scanner: `Self::scanned`.
                 Want::Nothing | Want::Inside => {}
