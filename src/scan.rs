@@ -267,7 +267,9 @@ impl<'a> LayerScan<'a> {
         let listed = listed_kind(member, path);
         // A header that lies beyond the cap is a defect already, and must not spoil the sums.
         let size = member.size.min(self.limits.unpacked_bytes);
-        self.layer.listing.push(&listed.1, listed.0, size);
+        let target = link.as_deref().and_then(clean_path);
+        let target = target.as_deref().map(|target| cut(target, longest));
+        self.layer.listing.push_with(&listed.1, listed.0, size, target);
         self.layer.unpacked_bytes = self.layer.unpacked_bytes.saturating_add(size);
         // A whiteout with content is still bytes that can be pulled: look at it as a file.
         let kind = if member.size > 0 { EntryKind::File } else { listed.0 };

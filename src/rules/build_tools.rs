@@ -72,9 +72,9 @@ impl Rule for BuildTools {
 
     fn look(&self, entry: &Entry<'_>, content: &[u8], _limits: &Limits, facts: &mut Vec<Fact>) {
         if let Some(name) = parts::installer(entry.path)
-            && content.trim_ascii() == b"uv"
+            && content.trim_ascii() != b"pip"
         {
-            let fact = Fact::new(ID, parts::TEST_TOOL_BY_UV, entry.path, entry.size);
+            let fact = Fact::new(ID, parts::UNTOLD_TEST_TOOL, entry.path, entry.size);
             facts.push(sums::rooted(fact, name));
         }
     }

@@ -11,11 +11,14 @@
 //! # What to do instead
 //! Copy the list of dependencies, install, then copy the source.
 
+mod line;
+mod lists;
 mod remedy;
 
 use std::collections::BTreeSet;
 
-use super::installs::{Install, Manager, install, is_file_at};
+use self::lists::Lists;
+use super::installs::{Install, Manager, install};
 use super::quoted::quoted;
 use super::{Meta, Rule, Seen, Settings, Want};
 use crate::answer::size;
@@ -46,9 +49,6 @@ static META: Meta = Meta {
     settings: &[],
 };
 
-/// Kind of the fact about a list of dependencies that names the source itself (`-e .`).
-const NEEDS_SOURCE: &str = "needs-source";
-
 /// Packages whose installation costs nothing worth a word.
 const TRIFLES: &[&str] = &["pip", "setuptools", "wheel"];
 
@@ -61,49 +61,83 @@ impl Rule for CacheOrder {
     }
 
     fn want(&self, entry: &Entry<'_>, _head: &[u8]) -> Want {
-        let is_list = entry.extension() == "txt" && entry.name().contains("requirements");
-        if is_list && entry.kind == EntryKind::File { Want::Whole } else { Want::Nothing }
+        if lists::is_read(entry) { Want::Whole } else { Want::Nothing }
     }
 
     fn look(&self, entry: &Entry<'_>, content: &[u8], _limits: &Limits, facts: &mut Vec<Fact>) {
-        let names_source = |line: &str| {
-            let line = line.trim();
-            let line = line.strip_prefix("--editable").or(line.strip_prefix("-e")).unwrap_or(line);
-            line.trim_start_matches(['=', ' ', '\t']).starts_with(['.', '/'])
-        };
-        if String::from_utf8_lossy(content).lines().any(names_source) {
-            facts.push(Fact::new(ID, NEEDS_SOURCE, entry.path, entry.size));
-        }
+        facts.extend(lists::facts(entry, content));
     }
 
     /// Later facts may show that an install needs the source: nothing is said before.
     fn judge(&self, seen: &Seen<'_>, _settings: &Settings) -> Vec<Finding> {
-        if seen.is_complete() { offence(seen).into_iter().collect() } else { Vec::new() }
+        if !seen.is_complete() {
+            return Vec::new();
+        }
+        offence(seen).iter().map(|offence| finding(seen, offence)).collect()
     }
 }
 
+/// A copy of everything and the first install behind it.
+struct Offence<'s, 'a> {
+    copy: &'s Step<'a>,
+    copied: Copied<'s>,
+    /// The directory that was copied to, without its first slash, if that is known.
+    copied_to: Option<String>,
+    run: &'s Step<'a>,
+    commands: &'s [Command],
+    command: &'s Command,
+    install: Install<'s>,
+    /// The working directory of the install, likewise.
+    folder: Option<String>,
+    /// Whether other lines stand between them.
+    has_lines_between: bool,
+}
+
+/// Most installs behind the copy that are looked at; the first is nearly always the one.
+const MAX_INSTALLS: usize = 500;
+
+/// A copy of everything, while what follows is read.
+struct Open<'s, 'a> {
+    step: &'s Step<'a>,
+    copied: Copied<'s>,
+    to: Option<String>,
+    /// Whether a line came behind it that an install may need.
+    has_lines: bool,
+}
+
 /// The first install behind the first copy of everything.
-fn offence(seen: &Seen<'_>) -> Option<Finding> {
-    let mut copy: Option<(&Step<'_>, Copied<'_>)> = None;
-    let mut before = BTreeSet::new();
-    for step in seen.own_steps() {
-        match step.instruction() {
-            Some(Instruction::Copy(copied))
-                if copy.is_none() && is_context(seen, step, &copied) =>
-            {
-                copy = Some((step, copied));
+fn offence<'s, 'a>(seen: &'s Seen<'a>) -> Option<Offence<'s, 'a>> {
+    let mut copy: Option<Open<'s, 'a>> = None;
+    let mut before =
+        Before { managers: BTreeSet::new(), lists: Lists::of(seen), left: MAX_INSTALLS };
+    let mut folder = Some(String::new());
+    for step in seen.steps() {
+        let instruction = step.instruction();
+        if let Some(Instruction::Other("WORKDIR", path)) = instruction {
+            folder = working_directory(folder, path);
+        }
+        match (instruction, &mut copy) {
+            _ if step.is_base => {}
+            (Some(Instruction::Copy(copied)), None) if is_context(seen, step, &copied) => {
+                let to = folder.as_deref().and_then(|at| lists::resolved(at, copied.destination));
+                copy = Some(Open { step, copied, to, has_lines: false });
             }
-            Some(Instruction::Run(_)) => {
-                for command in seen.commands(step) {
-                    let Some(install) = install(command) else { continue };
-                    match &copy {
-                        None => before.extend(manager_of_lists(&install)),
-                        Some(copy) if is_early(seen, &install, &before) => {
-                            return Some(finding(seen, copy, step, (command, &install)));
-                        }
-                        Some(_) => {}
-                    }
+            (Some(Instruction::Run(_)), None) => before.note(seen.commands(step)),
+            (Some(Instruction::Run(_)), Some(open)) => {
+                let commands = seen.commands(step);
+                if let Some(found) = before.first_early(commands) {
+                    return Some(open.offence(step, commands, found, folder));
                 }
+                open.has_lines = true;
+            }
+            (
+                Some(
+                    Instruction::Copy(_)
+                    | Instruction::Other("ENV" | "ARG" | "USER" | "WORKDIR" | "SHELL", _),
+                ),
+                Some(open),
+            ) => {
+                open.has_lines = true;
             }
             _ => {}
         }
@@ -111,24 +145,79 @@ fn offence(seen: &Seen<'_>) -> Option<Finding> {
     None
 }
 
+/// The working directory behind a `WORKDIR`, without its first slash.
+fn working_directory(folder: Option<String>, path: &str) -> Option<String> {
+    let path = path.trim_matches(['"', '\'']);
+    let from = if path.starts_with('/') { Some(String::new()) } else { folder };
+    lists::resolved(&from?, path)
+}
+
+/// What is known when an install is looked at.
+struct Before<'a> {
+    /// Managers that installed from lists before the copy.
+    managers: BTreeSet<Manager>,
+    lists: Lists<'a>,
+    /// How many more installs are looked at.
+    left: usize,
+}
+
+impl Before<'_> {
+    fn note(&mut self, commands: &[Command]) {
+        let installs = commands.iter().filter_map(install);
+        self.managers.extend(installs.filter_map(|install| manager_of_lists(&install)));
+    }
+
+    /// The first command that installs what could come before the source.
+    fn first_early<'s>(&mut self, commands: &'s [Command]) -> Option<(&'s Command, Install<'s>)> {
+        for command in commands {
+            let Some(install) = install(command) else { continue };
+            self.left = self.left.checked_sub(1)?;
+            if self.is_early(&install) {
+                return Some((command, install));
+            }
+        }
+        None
+    }
+
+    /// Whether an install could as well come before the source.
+    fn is_early(&self, install: &Install<'_>) -> bool {
+        if install.is_source {
+            return false;
+        }
+        if install.is_project || !install.files.is_empty() {
+            return !self.managers.contains(&install.manager)
+                && !self.lists.need_source(&install.files);
+        }
+        install.named.iter().any(|name| !TRIFLES.contains(&bare(name)))
+    }
+}
+
+impl<'s, 'a> Open<'s, 'a> {
+    fn offence(
+        &self,
+        run: &'s Step<'a>,
+        commands: &'s [Command],
+        (command, install): (&'s Command, Install<'s>),
+        folder: Option<String>,
+    ) -> Offence<'s, 'a> {
+        Offence {
+            copy: self.step,
+            copied: self.copied.clone(),
+            copied_to: self.to.clone(),
+            run,
+            commands,
+            command,
+            install,
+            folder,
+            has_lines_between: self.has_lines,
+        }
+    }
+}
+
 /// The manager, when it installed from a list: what it installs later is what is left.
 fn manager_of_lists(install: &Install<'_>) -> Option<Manager> {
     let is_list = install.is_project || install.is_source || !install.files.is_empty();
     is_list.then_some(install.manager)
-}
-
-/// Whether an install could as well come before the source.
-fn is_early(seen: &Seen<'_>, install: &Install<'_>, before: &BTreeSet<Manager>) -> bool {
-    if install.is_source {
-        return false;
-    }
-    if install.is_project || !install.files.is_empty() {
-        let needs_source =
-            |fact: &Fact| install.files.iter().any(|file| is_file_at(&fact.path, file));
-        return !before.contains(&install.manager)
-            && !seen.facts(&ID).any(|(_, fact)| needs_source(fact));
-    }
-    install.named.iter().any(|name| !TRIFLES.contains(&bare(name)))
 }
 
 /// A package's name without its version.
@@ -157,8 +246,8 @@ fn contents(facts: &LayerFacts) -> (bool, bool) {
     for listed in facts.listing.iter().take(MAX_ENTRIES) {
         let name = listed.path.rsplit('/').next().unwrap_or_default();
         if listed.kind == EntryKind::File {
-            has_list |= remedy::is_list(name);
-            has_code |= !remedy::is_list(name) && !is_aside(name);
+            has_list |= lists::is_name(name);
+            has_code |= !lists::is_name(name) && !is_aside(name);
         }
         if has_code && has_list {
             break;
@@ -174,12 +263,8 @@ fn is_aside(name: &str) -> bool {
         || matches!(name.rsplit_once('.'), Some((_, "md")))
 }
 
-fn finding(
-    seen: &Seen<'_>,
-    (copy, copied): &(&Step<'_>, Copied<'_>),
-    run: &Step<'_>,
-    (command, install): (&Command, &Install<'_>),
-) -> Finding {
+fn finding(seen: &Seen<'_>, offence: &Offence<'_, '_>) -> Finding {
+    let (copy, run) = (offence.copy, offence.run);
     let layer = |step: &Step<'_>| step.layer.and_then(|index| seen.layer(index));
     let place = layer(run)
         .map(|(layer, _)| format!(" (layer {}, {})", layer.index, size(layer.descriptor.size)));
@@ -189,8 +274,7 @@ fn finding(
         quoted(run.written(), MAX_QUOTED),
         place.unwrap_or_default(),
     );
-    let finding =
-        Finding::new(ID, Level::Deny, message, remedy::of(copy, copied, command, install));
+    let finding = Finding::new(ID, Level::Deny, message, remedy::of(seen, offence));
     match layer(copy) {
         Some((layer, _)) => finding.in_layer(layer),
         None => finding,

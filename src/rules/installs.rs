@@ -43,6 +43,13 @@ pub(crate) enum Manager {
     System,
 }
 
+impl Manager {
+    /// Whether it installs from `package.json`.
+    pub(crate) fn is_node(self) -> bool {
+        matches!(self, Self::Npm | Self::Yarn | Self::Pnpm | Self::Bun)
+    }
+}
+
 /// One command that installs packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Install<'a> {
@@ -52,6 +59,10 @@ pub(crate) struct Install<'a> {
     pub named: Vec<&'a str>,
     /// Files that list packages.
     pub files: Vec<&'a str>,
+    /// Files that only tell which versions (`pip install -c`).
+    pub constraints: Vec<&'a str>,
+    /// Folders of the machine where it looks for packages (`--find-links ./wheels`).
+    pub folders: Vec<&'a str>,
     /// Whether it installs what the project in the working directory asks for.
     pub is_project: bool,
     /// Whether it installs the source of the build context itself.
@@ -62,8 +73,16 @@ pub(crate) struct Install<'a> {
 
 impl Install<'_> {
     fn by(manager: Manager) -> Self {
-        let (named, files) = (Vec::new(), Vec::new());
-        Self { manager, named, files, is_project: false, is_source: false, is_fixed: false }
+        Self {
+            manager,
+            named: Vec::new(),
+            files: Vec::new(),
+            constraints: Vec::new(),
+            folders: Vec::new(),
+            is_project: false,
+            is_source: false,
+            is_fixed: false,
+        }
     }
 }
 
@@ -92,6 +111,10 @@ pub(crate) fn install(command: &Command) -> Option<Install<'_>> {
         }
         _ => None,
     }?;
+    if install.manager == Manager::Pip {
+        install.constraints.extend(command.variable("PIP_CONSTRAINT"));
+        install.constraints.retain(|file| !file.is_empty());
+    }
     install.is_fixed |=
         ["PIP_CONSTRAINT", "PIP_REQUIRE_HASHES", "UV_CONSTRAINT", "UV_FROZEN", "UV_LOCKED"]
             .into_iter()

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 
 use self::places::Kind;
+use super::quoted::plain;
 use super::sums::{self, Sums};
 use super::{Meta, Rule, Seen, Setting, Settings, Tally};
 use crate::answer::size;
@@ -57,6 +58,9 @@ static META: Meta = Meta {
 
 const BASE_FIX: &str = "the base image brought it: take a slimmer one, or tell its maintainers; \
     deleting it in a layer of yours frees nothing";
+
+/// Most characters quoted of a directory.
+const MAX_QUOTED: usize = 100;
 
 /// Most files of one layer whose hard links are followed, 32 bytes each. What is beyond counts
 /// for nothing, for it may be in use.
@@ -157,10 +161,7 @@ impl Cache<'_> {
 
     fn finding(&self, kind: &Kind, is_base: bool, seen: &Seen<'_>) -> Option<Finding> {
         let (layer, largest) = self.parts.iter().max_by_key(|(_, fact)| fact.size)?;
-        let root = match sums::root(largest) {
-            "" => largest.path.as_str(),
-            root => root,
-        };
+        let root = sums::root(largest).filter(|root| !root.is_empty()).unwrap_or(&largest.path);
         let message = format!(
             "{} of {}{}: `{root}`{}{}",
             kind.words,
@@ -170,7 +171,7 @@ impl Cache<'_> {
             seen.fate_words(layer.index, &largest.path),
         );
         let level = if kind.is_sure { Level::Deny } else { Level::Warn };
-        let fix = if is_base { BASE_FIX } else { kind.fix };
+        let fix = if is_base { BASE_FIX.to_owned() } else { fix(kind, largest) };
         let finding = Finding::new(ID, level, message, fix);
         Some(finding.in_layer(*layer).at_path(root, self.total()))
     }
@@ -183,6 +184,24 @@ impl Cache<'_> {
             more => format!(" and in {more} more places or layers"),
         }
     }
+}
+
+/// The remedy, with the mount that keeps this cache out.
+fn fix(kind: &Kind, fact: &Fact) -> String {
+    let target = sums::root(fact).and_then(places::mount);
+    let mount = match target {
+        // Nobody but root may write to a mount otherwise.
+        Some(target) if target.starts_with("home/") => {
+            format!("target=/{},uid=<uid>", plain(target, MAX_QUOTED))
+        }
+        // Two builds of apt or dnf at once break each other's.
+        Some(target) if target.starts_with("var/cache/") => {
+            format!("target=/{},sharing=locked", plain(target, MAX_QUOTED))
+        }
+        Some(target) => format!("target=/{}", plain(target, MAX_QUOTED)),
+        None => "target=...".to_owned(),
+    };
+    kind.fix.replace("{mount}", &format!("`RUN --mount=type=cache,{mount}`"))
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ const MARK: u64 = u64::MAX;
 /// Sums of one layer.
 #[derive(Default)]
 pub(super) struct Sums {
-    kinds: BTreeMap<&'static str, BTreeMap<String, Sum>>,
+    /// By kind and root; those of too many roots have none.
+    kinds: BTreeMap<&'static str, BTreeMap<Option<String>, Sum>>,
 }
 
 #[derive(Default)]
@@ -45,8 +46,9 @@ impl Sums {
     /// Takes out a file of that size which turned out to be none of the kind.
     pub(super) fn take(&mut self, kind: &'static str, root: &str, bytes: u64) {
         let roots = self.kinds.entry(kind).or_default();
-        let root = if roots.contains_key(root) { root } else { "" };
-        if let Some(sum) = roots.get_mut(root) {
+        let apart = Some(root.to_owned());
+        let root = if roots.contains_key(&apart) { apart } else { None };
+        if let Some(sum) = roots.get_mut(&root) {
             sum.files = sum.files.saturating_sub(1);
             sum.bytes = sum.bytes.saturating_sub(bytes);
         }
@@ -54,13 +56,10 @@ impl Sums {
 
     fn add_weighted(&mut self, kind: &'static str, root: &str, entry: &Entry<'_>, weight: u64) {
         let roots = self.kinds.entry(kind).or_default();
-        let is_apart = roots.contains_key(root)
+        let apart = Some(root.to_owned());
+        let is_apart = roots.contains_key(&apart)
             || (roots.len() < MAX_ROOTS && root.len() <= MAX_FACT_PATH_BYTES);
-        let root = if is_apart { root } else { "" };
-        if !roots.contains_key(root) {
-            roots.insert(root.to_owned(), Sum::default());
-        }
-        let Some(sum) = roots.get_mut(root) else { return };
+        let sum = roots.entry(apart.filter(|_| is_apart)).or_default();
         if sum.files == 0 || weight > sum.weight {
             entry.path.clone_into(&mut sum.witness);
             sum.weight = weight;
@@ -72,10 +71,13 @@ impl Sums {
     /// One fact for each kind and root. Its path is the witness, not the root: `rm -rf cache/*`
     /// deletes what is in a directory, not the directory.
     pub(super) fn into_facts(self, rule: &RuleId) -> Vec<Fact> {
-        let fact = |kind: &str, root: String, sum: Sum| {
+        let fact = |kind: &str, root: Option<String>, sum: Sum| {
             let fact = Fact::new(rule.clone(), kind, &sum.witness, sum.bytes)
-                .with(ROOT, root)
                 .with(FILES, sum.files.to_string());
+            let fact = match root {
+                Some(root) => fact.with(ROOT, root),
+                None => fact,
+            };
             if sum.weight == MARK { fact.with(MARKED, "yes") } else { fact }
         };
         self.kinds
@@ -87,9 +89,10 @@ impl Sums {
     }
 }
 
-/// The root directory of a summed fact; empty when it is one of too many.
-pub(super) fn root(fact: &Fact) -> &str {
-    fact.particular(ROOT).unwrap_or_default()
+/// The root directory of a summed fact, empty for that of the image; `None` when the fact sums up
+/// what lies in too many.
+pub(super) fn root(fact: &Fact) -> Option<&str> {
+    fact.particular(ROOT)
 }
 
 /// A fact about one entry that [`root`] tells from others of its kind.
@@ -133,7 +136,8 @@ mod tests {
             .iter()
             .map(|fact| (fact.path.as_str(), fact.size, root(fact), files(fact), is_marked(fact)))
             .collect();
-        assert_eq!(read, [("a/large", 8, "a", 2, false), ("proof", 900, "", 2, true)]);
+        let expected = [("a/large", 8, Some("a"), 2, false), ("proof", 900, Some(""), 2, true)];
+        assert_eq!(read, expected);
     }
 
     #[test]
@@ -153,10 +157,10 @@ mod tests {
         }
         sums.take("k", "home/99", 1);
         assert_eq!(sums.into_facts(&RULE).iter().map(|fact| fact.size).sum::<u64>(), 99);
-        for (length, expected) in [(512, 512), (513, 0)] {
+        for (length, expected) in [(512, Some(512)), (513, None)] {
             let mut sums = Sums::default();
             sums.add("k", &"x".repeat(length), &entry("x", 1));
-            assert_eq!(root(&sums.into_facts(&RULE)[0]).len(), expected);
+            assert_eq!(root(&sums.into_facts(&RULE)[0]).map(str::len), expected);
         }
     }
 }

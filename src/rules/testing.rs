@@ -156,7 +156,7 @@ impl Sample {
             let head = &file.content[..file.content.len().min(HEAD_BYTES)];
             let limits = Limits::default();
             facts.unpacked_bytes += file.size;
-            facts.listing.push(&file.path, file.kind, file.size);
+            facts.listing.push_with(&file.path, file.kind, file.size, file.link.as_deref());
             match rule.want(&entry, head) {
                 // What is packed needs the real scanner: `Self::scanned`.
                 Want::Nothing | Want::Inside => {}

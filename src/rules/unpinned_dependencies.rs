@@ -20,7 +20,7 @@ mod pins;
 use std::collections::BTreeSet;
 
 use super::installs::{Install, Manager, install};
-use super::quoted::list;
+use super::quoted::{list, quoted};
 use super::{Meta, Rule, Seen, Setting, Settings, Want};
 use crate::answer::count;
 use crate::model::dockerfile::{Command, Instruction, Step};
@@ -131,25 +131,33 @@ impl Rule for UnpinnedDependencies {
             runs.iter().flat_map(|(_, commands)| commands.iter().filter_map(install)).collect();
         let lines = runs.iter().filter_map(|run| on_line(seen, &policy, *run, is_constrained));
         findings.extend(lines.take(MAX_LINES));
+        let lists = runs.iter().filter_map(|run| remote_lists(seen, &policy, *run));
+        findings.extend(lists.take(MAX_LINES));
         findings.extend(clones::findings(seen, &policy, &runs));
         // What follows may be taken back by what is not read yet.
         if seen.is_complete() {
             findings.extend(lock::findings(seen, &policy, &runs));
-            findings.extend(lists::findings(seen, &policy, &used));
+            findings.extend(lists::findings(seen, &policy, &used, is_constrained));
         }
         findings
     }
 }
 
-/// Whether the author gave pip constraints for all of its runs.
+/// Whether pip had constraints in all of its runs, from the author or from the base image.
 fn is_constrained(seen: &Seen<'_>) -> bool {
-    const NAMES: &[&str] = &["PIP_CONSTRAINT=", "UV_CONSTRAINT=", "PIP_REQUIRE_HASHES="];
-    seen.own_steps().any(|step| match step.instruction() {
-        Some(Instruction::Other("ENV", pairs)) => {
-            pairs.split_whitespace().any(|pair| NAMES.iter().any(|name| pair.starts_with(name)))
-        }
+    const NAMES: &[&str] = &["PIP_CONSTRAINT", "UV_CONSTRAINT", "PIP_REQUIRE_HASHES"];
+    let fixes = |name: &str, value: &str| {
+        NAMES.contains(&name) && !matches!(value.trim_matches(['"', '\'']), "" | "0" | "false")
+    };
+    // Set for the build and taken back later.
+    let on_line = |step: &Step<'_>| match step.instruction() {
+        Some(Instruction::Other("ENV", pairs)) => pairs
+            .split_whitespace()
+            .any(|pair| pair.split_once('=').is_some_and(|(name, value)| fixes(name, value))),
         _ => false,
-    })
+    };
+    let mut pairs = seen.image.config.env_pairs();
+    pairs.any(|(name, value)| fixes(name, value)) || seen.own_steps().any(on_line)
 }
 
 /// Packages named without a version in one `RUN` line.
@@ -177,6 +185,24 @@ fn on_line(
     let packages = count(names.len(), "package");
     let message =
         format!("{packages} without a fixed version: {}", list(&names, names.len(), MAX_NAMES));
+    Some(placed(seen, step, Finding::new(ID, Level::Deny, message, fix)))
+}
+
+/// Lists that one `RUN` line installs from the head of a branch.
+fn remote_lists(seen: &Seen<'_>, policy: &Policy, (step, commands): Run<'_>) -> Option<Finding> {
+    let counts = |install: &Install<'_>| {
+        checker(install.manager).is_some_and(|(kind, _)| policy.asks(kind)) && !install.is_fixed
+    };
+    let installs: Vec<Install<'_>> = commands.iter().filter_map(install).filter(counts).collect();
+    let files = installs.iter().flat_map(|install| &install.files);
+    let names: Vec<String> = files.filter_map(|file| pins::remote_list(file)).collect();
+    let first = quoted(names.first()?, 60);
+    let message = format!(
+        "{} of dependencies from a branch, which moves: {}",
+        count(names.len(), "list"),
+        list(&names, names.len(), MAX_NAMES)
+    );
+    let fix = format!("name a commit in the address, or keep {first} with the source");
     Some(placed(seen, step, Finding::new(ID, Level::Deny, message, fix)))
 }
 

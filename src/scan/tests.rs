@@ -36,7 +36,7 @@ fn lists_every_entry_and_adds_up_sizes() {
         ("app/", EntryType::Directory, b""),
         ("app/main.py", EntryType::Regular, b"print()"),
         ("app/link", EntryType::Symlink, b"main.py"),
-        ("app/same", EntryType::Link, b"app/main.py"),
+        ("app/same", EntryType::Link, b"./app/main.py"),
         ("app/.wh.old", EntryType::Regular, b""),
         ("app/sub/.wh..wh..opq", EntryType::Regular, b""),
         (".wh.top", EntryType::Regular, b""),
@@ -45,7 +45,9 @@ fn lists_every_entry_and_adds_up_sizes() {
     let listed: Vec<_> = facts
         .listing
         .iter()
-        .map(|Listed { path, kind, size }| format!("{kind:?} {path} {size}"))
+        .map(|Listed { path, kind, size, link }| {
+            format!("{kind:?} {path} {size}{}", link.map(|to| format!(" {to}")).unwrap_or_default())
+        })
         .collect();
     assert_eq!(
         listed,
@@ -53,7 +55,7 @@ fn lists_every_entry_and_adds_up_sizes() {
             "Directory app 0",
             "File app/main.py 7",
             "Symlink app/link 0",
-            "HardLink app/same 0",
+            "HardLink app/same 0 app/main.py",
             "Whiteout app/old 0",
             "Opaque app/sub 0",
             "Whiteout top 0",

@@ -2,11 +2,11 @@
 //! Source of the definition: `research/content.md` section 4.1. Unlike dive's, it does not count
 //! the copy that stays.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
 use crate::model::EntryKind;
-use crate::model::listing::Listed;
+use crate::model::listing::{Listed, Listing};
 use crate::rules::Seen;
 
 /// Most entries of one image that are looked at. Each takes about 50 bytes while measuring.
@@ -73,9 +73,12 @@ impl Waste {
         let mut above = Above::default();
         let mut sums = HashMap::new();
         for (index, listing) in layers.iter().rev() {
+            let kept = above.linked(listing);
             let mut folder = Folder::default();
             for listed in listing.iter().filter(|listed| listed.size > 0) {
-                if let Some((by, loss)) = above.hides(&listed, &mut folder) {
+                if let Some((by, loss)) = above.hides(&listed, &mut folder)
+                    && !kept.contains(&above.key(&listed.path))
+                {
                     note(&mut sums, *index, by, loss, listed);
                 }
             }
@@ -122,7 +125,7 @@ struct Above {
 
 impl Above {
     fn add(&mut self, index: usize, listed: &Listed) {
-        let key = self.state.hash_one(listed.path.as_str());
+        let key = self.key(&listed.path);
         let at = self.paths.entry(key).or_default();
         match listed.kind {
             EntryKind::Opaque => at.below = Some((index, true)),
@@ -173,7 +176,29 @@ impl Above {
     }
 
     fn at(&self, path: &str) -> Option<&At> {
-        self.paths.get(&self.state.hash_one(path))
+        self.paths.get(&self.key(path))
+    }
+
+    fn key(&self, path: &str) -> u64 {
+        self.state.hash_one(path)
+    }
+
+    /// Files of a layer that have another name in it which no layer above hides: uv and conda
+    /// link packages from a cache into the environment, and deleting the cache wastes nothing.
+    fn linked(&self, listing: &Listing) -> HashSet<u64> {
+        if !listing.has_links() {
+            return HashSet::new();
+        }
+        let mut folder = Folder::default();
+        let mut linked = HashSet::new();
+        for listed in listing {
+            if let Some(target) = &listed.link
+                && self.hides(&listed, &mut folder).is_none()
+            {
+                linked.insert(self.key(target));
+            }
+        }
+        linked
     }
 }
 

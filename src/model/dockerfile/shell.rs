@@ -15,6 +15,8 @@ const MAX_DOCUMENTS: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Command {
     words: Vec<String>,
+    /// Where the program stands, behind what only runs it.
+    start: usize,
 }
 
 impl Command {
@@ -43,7 +45,13 @@ impl Command {
     }
 
     fn argv(&self) -> &[String] {
-        program::unwrapped(&self.words)
+        self.words.get(self.start..).unwrap_or_default()
+    }
+
+    /// The command of all its words. Looks for the program once: everybody asks for it.
+    fn of(words: Vec<String>) -> Self {
+        let start = words.len().saturating_sub(program::unwrapped(&words).len());
+        Self { words, start }
     }
 }
 
@@ -61,7 +69,7 @@ struct Split {
     word: Option<String>,
     next: Next,
     documents: Vec<Document>,
-    command: Command,
+    command: Vec<String>,
     done: Vec<Command>,
     words: usize,
     documents_read: usize,
@@ -143,12 +151,13 @@ impl Split {
     fn end_word(&mut self) {
         let Some(word) = self.word.take() else { return };
         match std::mem::take(&mut self.next) {
-            Next::Word => self.command.words.push(word),
+            Next::Word => self.command.push(word),
             Next::Target => {}
             Next::Delimiter if self.documents_read >= MAX_DOCUMENTS => {}
             Next::Delimiter => {
                 self.documents_read = self.documents_read.saturating_add(1);
-                let is_script = program::is_shell(self.command.program());
+                let program = program::unwrapped(&self.command).first();
+                let is_script = program.is_some_and(|word| program::is_shell(program::name(word)));
                 self.documents.push(Document { delimiter: word, is_script });
             }
         }
@@ -158,7 +167,7 @@ impl Split {
     fn end_command(&mut self, depth: u8) {
         self.end_word();
         self.next = Next::Word;
-        let command = std::mem::take(&mut self.command);
+        let command = Command::of(std::mem::take(&mut self.command));
         match program::script(command.argv()) {
             Some(script) if depth < MAX_DEPTH => self.read(&script, depth.saturating_add(1)),
             _ if command.words.is_empty() => {}

@@ -40,6 +40,10 @@ fn without_remarks(text: &str) -> &str {
 /// Shells that builders run instructions with, wherever they lie.
 const SHELLS: &[&str] = &["sh", "bash", "ash", "dash", "zsh", "_dockerfile_shell.sh"];
 
+/// Most options in front of a shell's `-c`. In `sh -o sh -o sh ...` every word begins a shell with
+/// all that follow as its options, which must not be read again for each.
+const MAX_OPTIONS: usize = 20;
+
 /// What follows `/bin/sh -c`, `/bin/bash -euo pipefail -c` and the like.
 fn behind_shell(text: &str) -> Option<&str> {
     let (program, mut rest) = word(text)?;
@@ -50,7 +54,7 @@ fn behind_shell(text: &str) -> Option<&str> {
     if name.starts_with('_') {
         return Some(rest);
     }
-    loop {
+    for _ in 0..MAX_OPTIONS {
         let (option, behind) = word(rest)?;
         let letters = option.strip_prefix('-')?;
         rest = behind;
@@ -63,6 +67,7 @@ fn behind_shell(text: &str) -> Option<&str> {
             rest = word(rest)?.1;
         }
     }
+    None
 }
 
 /// What follows `conda run -n name /bin/bash -c`, a `SHELL` that conda's documentation advises.
@@ -94,33 +99,39 @@ fn without_build_arguments(text: &str) -> &str {
     let list = text.strip_prefix('|').and_then(|rest| rest.split_once(' '));
     let Some((count, rest)) = list else { return text };
     let Ok(count) = count.parse::<usize>() else { return text };
-    // Values may hold blanks, so the end of the list is only known by the shell behind it.
-    shell_starts(rest)
-        .find(|start| rest.get(..*start).is_some_and(|list| assignments(list, count)))
-        .and_then(|start| rest.get(start..))
-        .unwrap_or("...")
+    // Values may hold blanks, so the end of the list is only known by the shell behind it: the
+    // first one that so many assignments stand before.
+    behind_assignments(rest, count).and_then(from_shell).unwrap_or("...")
 }
 
-/// Most places looked at that could be the shell.
-const MAX_STARTS: usize = 100;
-
-/// Where a word begins that is a shell with its options.
-fn shell_starts(text: &str) -> impl Iterator<Item = usize> {
-    text.match_indices(' ').map(|(at, _)| at.saturating_add(1)).take(MAX_STARTS).filter(|at| {
-        let rest = text.get(*at..).unwrap_or_default();
-        rest.starts_with(['/', 's', 'b', 'a', 'd', 'z', 'c', 'm'])
-            && (behind_shell(rest).is_some() || behind_environment(rest).is_some())
-    })
-}
-
-/// Whether a text has at least that many words that begin like `NAME=`.
-fn assignments(text: &str, count: usize) -> bool {
-    let is_assignment = |word: &&str| {
+/// What follows that many words that begin like `NAME=`.
+fn behind_assignments(text: &str, count: usize) -> Option<&str> {
+    let is_assignment = |word: &str| {
         word.split_once('=').is_some_and(|(name, _)| {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         })
     };
-    text.split(' ').filter(is_assignment).count() >= count
+    let mut rest = text;
+    let mut left = count;
+    while left > 0 {
+        let (word, behind) = rest.split_once(' ')?;
+        left = left.saturating_sub(usize::from(is_assignment(word)));
+        rest = behind;
+    }
+    Some(rest)
+}
+
+/// A text from the first word on that is a shell with its options.
+fn from_shell(text: &str) -> Option<&str> {
+    let mut rest = text;
+    loop {
+        // Most words are told by their first letter; a value may hold 64 KiB of them.
+        let may_be = rest.starts_with(['/', 's', 'b', 'a', 'd', 'z', 'c', 'm']);
+        if may_be && (behind_shell(rest).is_some() || behind_environment(rest).is_some()) {
+            return Some(rest);
+        }
+        rest = rest.split_once(' ')?.1;
+    }
 }
 
 #[cfg(test)]
@@ -177,9 +188,27 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_shells_is_not_searched_to_its_end() {
-        let shells = |count: usize| format!("|1 {}", "sh -c x ".repeat(count));
-        assert_eq!(written(&(shells(20) + "A=b /bin/sh -c make")), "RUN make");
-        assert_eq!(written(&(shells(40) + "A=b /bin/sh -c make")), "...");
+    fn values_with_many_blanks_or_shells_hide_nothing() {
+        for count in [0, 98, 99, 100, 101, 5000] {
+            let line = |value: &str| {
+                let values = value.repeat(count);
+                written(&format!("RUN |1 PKGS=a {values}/bin/sh -c pip install torch # buildkit"))
+                    .into_owned()
+            };
+            assert_eq!(line("b "), "RUN pip install torch", "{count}");
+            assert_eq!(line("sh sh -x "), "RUN pip install torch", "{count}");
+        }
+        let shells = format!("|1 {}A=b /bin/sh -c make", "sh -c x ".repeat(5000));
+        assert_eq!(written(&shells), "RUN make");
+        assert_eq!(written(&"|1 A=b sh -o ".replace("-o ", &"-o sh ".repeat(9000))), "...");
+        assert_eq!(written("|0 /bin/sh -c make"), "RUN make");
+    }
+
+    #[test]
+    fn the_number_of_options_is_capped() {
+        for (count, expected) in [(18, true), (19, true), (20, false)] {
+            let line = format!("RUN |1 A=b /bin/bash {}-c make", "-e ".repeat(count));
+            assert_eq!(written(&line) == "RUN make", expected, "{count}");
+        }
     }
 }

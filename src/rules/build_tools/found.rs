@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::parts::{
-    ASKED_TEST_TOOL, GCC, GXX, HEADERS, JIT, MAKE, STATIC_LIBRARIES, TEST_TOOL, TEST_TOOL_BY_UV,
-    TOOLS, Tool,
+    ASKED_TEST_TOOL, GCC, GXX, HEADERS, JIT, MAKE, STATIC_LIBRARIES, TEST_TOOL, TOOLS, Tool,
+    UNTOLD_TEST_TOOL,
 };
 use super::{DEV_PACKAGES, ID, MIN_SIZE, NAMES};
 use crate::answer::{count, size};
@@ -75,7 +75,7 @@ impl<'a> Found<'a> {
 
     /// What compiles at run time and needs a compiler for it.
     fn jit(&self) -> Option<&'a str> {
-        self.of(JIT).map(|(_, fact)| root(fact)).next()
+        self.of(JIT).find_map(|(_, fact)| root(fact))
     }
 
     /// Whether there is no more than kernels at run time need: `gcc`, or `g++` by itself. With
@@ -149,44 +149,56 @@ impl<'a> Found<'a> {
         Some(format!("{} ({})", count(number, "`-dev` package"), quoted.join(", ")))
     }
 
-    /// The test tools that somebody put there, by name.
+    /// The test tools that somebody put there, by name. One that nobody asked for came with a
+    /// package that needs it, or says it does; where that is not known, two of them are no
+    /// accident.
     fn test_tools(&self) -> Vec<TestTool<'a>> {
         let mut tools: BTreeMap<&str, TestTool<'a>> = BTreeMap::new();
         for record in self.of(TEST_TOOL).filter(|(_, fact)| is_marked(fact)) {
-            let name = root(record.1);
-            tools.insert(name, TestTool { name, bytes: 0, is_asked: false, record });
+            let Some(name) = root(record.1) else { continue };
+            tools.insert(name, TestTool { name, bytes: 0, asked: Asked::No, record });
         }
         for (_, fact) in self.of(TEST_TOOL) {
-            if let Some(tool) = tools.get_mut(root(fact)) {
+            if let Some(tool) = root(fact).and_then(|name| tools.get_mut(name)) {
                 tool.bytes = tool.bytes.saturating_add(fact.size);
             }
         }
-        for (_, fact) in self.of(ASKED_TEST_TOOL) {
-            if let Some(tool) = tools.get_mut(root(fact)) {
-                tool.is_asked = true;
+        for (kind, asked) in [(ASKED_TEST_TOOL, Asked::Yes), (UNTOLD_TEST_TOOL, Asked::Untold)] {
+            for (_, fact) in self.of(kind) {
+                if let Some(tool) = root(fact).and_then(|name| tools.get_mut(name)) {
+                    tool.asked = asked;
+                }
             }
         }
-        for (_, fact) in self.of(TEST_TOOL_BY_UV) {
-            if let Some(tool) = tools.get_mut(root(fact)) {
-                tool.is_asked = false;
-            }
-        }
-        // One that nobody asked for came with a package that needs it, or says it does.
-        let is_meant = tools.len() > 1 || tools.values().any(|tool| tool.is_asked);
-        if is_meant { tools.into_values().collect() } else { Vec::new() }
+        let untold = tools.values().filter(|tool| tool.asked == Asked::Untold).count();
+        let is_meant = |tool: &TestTool<'_>| match tool.asked {
+            Asked::Yes => true,
+            Asked::Untold => untold > 1,
+            Asked::No => false,
+        };
+        tools.into_values().filter(is_meant).collect()
     }
+}
+
+/// Whether somebody asked for a package.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Yes,
+    No,
+    /// The program that installed it does not tell.
+    Untold,
 }
 
 /// A test tool among the installed packages.
 struct TestTool<'a> {
     name: &'a str,
     bytes: u64,
-    is_asked: bool,
+    asked: Asked,
     record: Part<'a>,
 }
 
 fn of_test_tools(seen: &Seen<'_>, tests: &[TestTool<'_>]) -> Option<Finding> {
-    let asked = tests.iter().any(|tool| tool.is_asked);
+    let asked = tests.iter().any(|tool| tool.asked == Asked::Yes);
     let level = if asked { Level::Deny } else { Level::Warn };
     let bytes = tests.iter().fold(0, |sum: u64, tool| sum.saturating_add(tool.bytes));
     let words: Vec<String> = test_words(tests).into_iter().collect();

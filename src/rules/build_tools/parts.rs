@@ -35,8 +35,8 @@ pub(super) const JIT: &str = "jit";
 pub(super) const TEST_TOOL: &str = "test-tool";
 /// A test tool that somebody asked for: no other package brought it.
 pub(super) const ASKED_TEST_TOOL: &str = "asked-test-tool";
-/// A test tool that uv installed, which says of every package that it was asked for.
-pub(super) const TEST_TOOL_BY_UV: &str = "test-tool-by-uv";
+/// A test tool that pip did not install: uv and conda say of all that they were asked for.
+pub(super) const UNTOLD_TEST_TOOL: &str = "untold-test-tool";
 /// Headers of the system.
 pub(super) const HEADERS: &str = "headers";
 /// Static libraries of the system.

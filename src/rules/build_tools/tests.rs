@@ -215,6 +215,9 @@ fn test_tools_that_somebody_asked_for() {
         record("pytest-8.3.0", "REQUESTED"),
         filled(&format!("{SITE}/_pytest/nodes.py"), 2 * MIB),
         record("mypy-1.11.0", "METADATA"),
+        record("mypy-1.11.0", "REQUESTED"),
+        // What Gradio needs.
+        record("ruff-0.6.0", "METADATA"),
     ];
     insta::assert_snapshot!(one(&asked).words(), @r"
     deny: test tools of 2.0 MiB in the image: mypy, pytest
@@ -228,8 +231,24 @@ fn test_tools_that_somebody_asked_for() {
         file(&format!("{SITE}/pytest-8.3.0.dist-info/INSTALLER"), "uv"),
     ];
     assert_eq!(one(&by_uv).level(), None, "uv says so of every package");
-    let two = [record("pytest-8.3.0", "METADATA"), record("mypy-1.11.0", "METADATA")];
-    assert_eq!(one(&two).level(), Some(Level::Warn));
+    let two = |installer: &str| {
+        let names = ["pytest-8.3.0", "mypy-1.11.0"];
+        let files = names.into_iter().flat_map(|name| {
+            let path = format!("{SITE}/{name}.dist-info/INSTALLER");
+            [record(name, "METADATA"), file(&path, installer)]
+        });
+        one(&files.collect::<Vec<_>>()).level()
+    };
+    assert_eq!(two("pip\n"), None, "pip would say so");
+    for installer in ["uv", "conda", "Poetry 1.8.3"] {
+        assert_eq!(two(installer), Some(Level::Warn), "{installer}");
+    }
+    let by_conda = [
+        record("pytest-8.3.0", "METADATA"),
+        record("pytest-8.3.0", "REQUESTED"),
+        file(&format!("{SITE}/pytest-8.3.0.dist-info/INSTALLER"), "conda\n"),
+    ];
+    assert_eq!(one(&by_conda).level(), None, "conda says so of every package");
 
     let alone = one(&all(vec![gcc(), by_uv.into()])).words();
     assert!(!alone.contains("pytest"), "{alone}");

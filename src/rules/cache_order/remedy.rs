@@ -1,117 +1,244 @@
-//! The lines to write instead, in the right order, for each package manager.
+//! The lines to write instead, in the right order. Where the author's line does more than install,
+//! or says in other ways where it looks, no lines are made up: words say what to do.
 
-use crate::model::dockerfile::{Command, Copied, Step};
-use crate::rules::installs::{Install, Manager};
-use crate::rules::quoted::{plain, quoted};
+use super::Offence;
+use super::line::{is_elsewhere, is_movable};
+use super::lists::{Lists, resolved};
+use crate::model::dockerfile::Command;
+use crate::rules::Seen;
+use crate::rules::installs::{Install, Manager, install};
+use crate::rules::quoted::{list, quoted};
 
-/// Most files of dependencies named.
-const MAX_FILES: usize = 3;
+/// Variables with files of constraints.
+const CONSTRAINTS: &[&str] = &["PIP_CONSTRAINT", "UV_CONSTRAINT"];
 
-/// What a manager reads in the working directory, and how it installs without the source.
-fn project(manager: Manager) -> Option<(&'static str, &'static str)> {
-    Some(match manager {
-        Manager::Uv => ("pyproject.toml uv.lock", "uv sync --frozen --no-install-project"),
-        Manager::Poetry => ("pyproject.toml poetry.lock", "poetry install --no-root"),
-        Manager::Pdm => ("pyproject.toml pdm.lock", "pdm sync --no-self"),
-        Manager::Pipenv => ("Pipfile Pipfile.lock", "pipenv sync --system"),
-        Manager::Conda => ("environment.yml", "conda env update -f environment.yml"),
-        Manager::Npm => ("package.json package-lock.json", "npm ci"),
-        Manager::Yarn => ("package.json yarn.lock", "yarn install --frozen-lockfile"),
-        Manager::Pnpm => ("package.json pnpm-lock.yaml", "pnpm install --frozen-lockfile"),
-        Manager::Bun => ("package.json bun.lock", "bun install --frozen-lockfile"),
-        Manager::Bundler => ("Gemfile Gemfile.lock", "bundle install"),
-        Manager::Go => ("go.mod go.sum", "go mod download"),
-        Manager::Pip | Manager::System => return None,
-    })
-}
+/// Most entries of a layer that are looked at for files of a project.
+const MAX_ENTRIES: usize = 20_000;
+/// Most names of files in a remedy.
+const MAX_NAMES: usize = 5;
+/// Longest line that is repeated, in bytes.
+const MAX_LINE: usize = 200;
 
-/// Managers that install the source too, once it is there.
-fn is_two_step(manager: Manager) -> bool {
-    matches!(manager, Manager::Uv | Manager::Poetry | Manager::Pdm)
-}
+/// Files that a manager reads in the working directory, the necessary ones and further ones.
+type Project = (&'static [&'static str], &'static [&'static str]);
 
-/// The remedy for one install behind one copy.
-pub(super) fn of(
-    copy: &Step<'_>,
-    copied: &Copied<'_>,
-    command: &Command,
-    install: &Install<'_>,
-) -> String {
-    let copy = quoted(copy.written(), 80);
-    let own = run(command);
-    let local: Vec<&str> = install
-        .files
-        .iter()
-        .copied()
-        .filter(|file| !file.contains("://"))
-        .take(MAX_FILES)
-        .collect();
-    if !local.is_empty() {
-        let lines: Vec<String> = local.iter().map(|file| copy_of(file)).collect();
-        return format!("write {}, then {own}, then {copy}", lines.join(", "));
-    }
-    match project(install.manager).filter(|_| install.is_project) {
-        Some((files, run)) => {
-            let destination = plain(copied.destination, 60);
-            let destination = destination.trim_end_matches(['/', '.']);
-            let again =
-                if is_two_step(install.manager) { format!(", then {own}") } else { String::new() };
-            let destination = if destination.is_empty() { "." } else { destination };
-            format!("write `COPY {files} {destination}/`, then `RUN {run}`, then {copy}{again}")
+fn project(manager: Manager) -> Project {
+    match manager {
+        Manager::Pip => (&["pyproject.toml"], &[]),
+        Manager::Uv => (&["pyproject.toml", "uv.lock"], &[".python-version", "uv.toml"]),
+        Manager::Poetry => (&["pyproject.toml", "poetry.lock"], &["poetry.toml"]),
+        Manager::Pdm => (&["pyproject.toml", "pdm.lock"], &["pdm.toml"]),
+        Manager::Pipenv => (&["Pipfile", "Pipfile.lock"], &[]),
+        Manager::Conda => (&["environment.yml"], &["environment.yaml"]),
+        Manager::Npm => {
+            (&["package.json", "package-lock.json"], &["npm-shrinkwrap.json", ".npmrc"])
         }
-        None => format!("write {own} before {copy}: it needs no file of the source"),
+        Manager::Yarn => (&["package.json", "yarn.lock"], &[".yarnrc.yml", ".yarnrc", ".npmrc"]),
+        Manager::Pnpm => (&["package.json", "pnpm-lock.yaml"], &["pnpm-workspace.yaml", ".npmrc"]),
+        Manager::Bun => (&["package.json", "bun.lock"], &["bun.lockb", "bunfig.toml"]),
+        Manager::Bundler => (&["Gemfile", "Gemfile.lock"], &[]),
+        Manager::Go => (&["go.mod", "go.sum"], &[]),
+        Manager::System => (&[], &[]),
     }
 }
 
-/// `COPY` of one file to where the command looks for it.
-fn copy_of(file: &str) -> String {
-    let file = file.trim_start_matches("./");
-    let (folder, name) = file.rsplit_once('/').map_or((".", file), |(folder, name)| (folder, name));
-    let source = if file.starts_with('/') { name } else { file };
-    quoted(&format!("COPY {source} {folder}/"), 120)
+/// The option of managers that install the source too, once it is there, not to do so.
+fn without_source(manager: Manager) -> Option<&'static str> {
+    match manager {
+        Manager::Uv => Some("--no-install-project"),
+        Manager::Poetry => Some("--no-root"),
+        Manager::Pdm => Some("--no-self"),
+        _ => None,
+    }
 }
 
-/// The install on a line of its own.
-fn run(command: &Command) -> String {
-    let words = command.arguments().take(30).map(shell_word);
-    let words: Vec<String> = std::iter::once(command.program().to_owned()).chain(words).collect();
-    let first = if command.program().starts_with("apt") { "apt-get update && " } else { "" };
-    quoted(&format!("RUN {first}{}", words.join(" ")), 120)
+/// The remedy for an install behind a copy.
+pub(super) fn of(seen: &Seen<'_>, offence: &Offence<'_, '_>) -> String {
+    let (lines, again) = match lines(seen, offence) {
+        Some(lines) => lines,
+        None => (apart(offence), None),
+    };
+    let between = if offence.has_lines_between {
+        "; move the lines between that it needs along with it"
+    } else {
+        ""
+    };
+    format!("{lines}{}{between}", again.unwrap_or_default())
 }
 
-/// A word quoted again where the shell would take it apart.
-fn shell_word(word: &str) -> String {
-    let is_special = word.contains(['>', '<', ' ', '&', ';', '|', '*', '(', '[', '"']);
-    if is_special && !word.contains('\'') { format!("'{word}'") } else { word.to_owned() }
+/// The copy as its author wrote it, if that is known.
+fn copy(offence: &Offence<'_, '_>) -> String {
+    if offence.copied.is_unnamed_directory() {
+        "the `COPY` of the source".to_owned()
+    } else {
+        quoted(offence.copy.written(), 80)
+    }
 }
 
-/// Names of files that list dependencies.
-pub(super) fn is_list(name: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "pyproject.toml",
-        "setup.cfg",
-        "uv.lock",
-        "poetry.lock",
-        "pdm.lock",
-        "Pipfile",
-        "Pipfile.lock",
-        "environment.yml",
-        "environment.yaml",
-        "conda.yml",
-        "conda.yaml",
-        "package.json",
-        "package-lock.json",
-        "npm-shrinkwrap.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "bun.lock",
-        "bun.lockb",
-        "Gemfile",
-        "Gemfile.lock",
-        "go.mod",
-        "go.sum",
-    ];
-    let is_requirements = name.contains("requirements") || name.contains("constraints");
-    let is_text = matches!(name.rsplit_once('.'), Some((_, "txt" | "in")));
-    NAMES.contains(&name) || (is_requirements && is_text)
+/// Lines to write, and what comes behind them; `None` when it is not certain that they would do.
+fn lines(seen: &Seen<'_>, offence: &Offence<'_, '_>) -> Option<(String, Option<String>)> {
+    let line = offence.run.written();
+    let is_certain = !offence.copied.is_unnamed_directory()
+        && !line.contains('\n')
+        && line.len() <= MAX_LINE
+        && offence.commands.iter().all(is_movable);
+    if !is_certain {
+        return None;
+    }
+    let mut copies: Vec<Copies> = Vec::new();
+    for install in offence.commands.iter().filter_map(install) {
+        lists(seen, offence, &install)?.into_iter().for_each(|file| add(&mut copies, file));
+    }
+    let (copy, own) = (copy(offence), quoted(line, MAX_LINE));
+    if copies.is_empty() {
+        return Some((format!("move {own} before {copy}: it needs no file of the source"), None));
+    }
+    let copies: Vec<String> = copies.iter().map(Copies::line).collect();
+    let copies = copies.join(", ");
+    let Some(option) = added_option(offence) else {
+        return Some((format!("write {copies}, then {own}, then {copy}"), None));
+    };
+    // Behind anything but a plain command the option would land somewhere else.
+    let is_plain = !line.contains(['#', '"', '\'', ';', '|', '&', '>', '<', '(', '`']);
+    let first = quoted(&format!("{line} {option}"), MAX_LINE.saturating_add(option.len()));
+    let lines = format!("write {copies}, then {first}, then {copy}");
+    is_plain.then(|| (lines, Some(format!(", then {own}"))))
+}
+
+/// What to add to the author's line so that it does without the source.
+fn added_option(offence: &Offence<'_, '_>) -> Option<&'static str> {
+    let install = &offence.install;
+    let option = without_source(install.manager).filter(|_| install.is_project)?;
+    let given = [option, "--no-install-workspace", "--no-install-local"];
+    let is_given = given.iter().any(|given| offence.command.has(given));
+    (!is_given).then_some(option)
+}
+
+/// Files that are copied to one directory.
+struct Copies {
+    sources: Vec<String>,
+    destination: String,
+}
+
+impl Copies {
+    fn line(&self) -> String {
+        quoted(&format!("COPY {} {}", self.sources.join(" "), self.destination), MAX_LINE)
+    }
+}
+
+fn add(copies: &mut Vec<Copies>, (source, destination): (String, String)) {
+    match copies.iter_mut().find(|copies| copies.destination == destination) {
+        Some(copies) if copies.sources.contains(&source) => {}
+        Some(copies) => copies.sources.push(source),
+        None => copies.push(Copies { sources: vec![source], destination }),
+    }
+}
+
+/// The files that one install reads: where they lie in the source, and where they have to lie.
+fn lists(
+    seen: &Seen<'_>,
+    offence: &Offence<'_, '_>,
+    install: &Install<'_>,
+) -> Option<Vec<(String, String)>> {
+    let known = Lists::of(seen);
+    let written = written(seen, install);
+    if written.is_empty() && !install.is_project {
+        return Some(Vec::new());
+    }
+    let (from, folder) = (offence.copied_to.as_deref()?, offence.folder.as_deref()?);
+    let mut paths: Vec<String> = Vec::new();
+    for file in &written {
+        paths.extend(known.read_by(resolved(folder, file)?));
+    }
+    if install.is_project && install.files.is_empty() {
+        // One that lies elsewhere than the source is not to be explained in a line.
+        below(folder, from)?;
+        let names = existing(seen, offence, folder, install.manager);
+        paths.extend(names.into_iter().filter_map(|name| resolved(folder, name)));
+    }
+    // What lies outside of the copied source was there before.
+    let inside = paths.iter().filter_map(|path| Some((path, below(path, from)?)));
+    Some(inside.map(|(path, source)| (source.to_owned(), destination(path, folder))).collect())
+}
+
+/// Files as the line names them, and as the environment does for it.
+fn written(seen: &Seen<'_>, install: &Install<'_>) -> Vec<String> {
+    let of_line = install.files.iter().chain(&install.constraints).map(|file| (*file).to_owned());
+    let mut files: Vec<String> = of_line.collect();
+    for (name, value) in seen.image.config.env_pairs() {
+        if install.manager == Manager::Pip && CONSTRAINTS.contains(&name) {
+            files.extend(value.split_whitespace().map(str::to_owned));
+        }
+    }
+    files.retain(|file| !file.contains("://"));
+    files
+}
+
+/// The rest of a path below a directory, both without the first slash.
+fn below<'p>(path: &'p str, directory: &str) -> Option<&'p str> {
+    if directory.is_empty() || path == directory {
+        return Some(path.strip_prefix(directory).unwrap_or(path));
+    }
+    path.strip_prefix(directory)?.strip_prefix('/')
+}
+
+/// The directory of a path as the working directory `folder` sees it.
+fn destination(path: &str, folder: &str) -> String {
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    match below(parent, folder) {
+        Some("") => "./".to_owned(),
+        Some(rest) if !folder.is_empty() => format!("{rest}/"),
+        _ => format!("/{parent}/"),
+    }
+}
+
+/// Files of a project that the copied layer has in a folder; the necessary ones where it does not
+/// tell.
+fn existing(
+    seen: &Seen<'_>,
+    offence: &Offence<'_, '_>,
+    folder: &str,
+    manager: Manager,
+) -> Vec<&'static str> {
+    let (needed, further) = project(manager);
+    let facts = offence.copy.layer.and_then(|index| seen.layer(index)?.1);
+    let entries = facts.into_iter().flat_map(|facts| facts.listing.iter().take(MAX_ENTRIES));
+    let there: Vec<String> = entries
+        .filter_map(|listed| {
+            let name = below(&listed.path, folder)?;
+            (!name.contains('/')).then(|| name.to_owned())
+        })
+        .collect();
+    let is_there = |name: &&&str| there.iter().any(|known| known == **name);
+    let found: Vec<&str> = needed.iter().chain(further).filter(is_there).copied().collect();
+    if found.is_empty() { needed.to_vec() } else { found }
+}
+
+/// What to do in words.
+fn apart(offence: &Offence<'_, '_>) -> String {
+    let install = &offence.install;
+    let option = added_option(offence).map(|option| format!("`{option}` and "));
+    let advice = format!(
+        "split the install out of this line and put it, with {}its clean-up, before {}",
+        option.unwrap_or_default(),
+        copy(offence)
+    );
+    let mut names: Vec<String> = [&install.files, &install.constraints, &install.folders]
+        .into_iter()
+        .flatten()
+        .filter(|file| !file.contains("://"))
+        .map(|file| (*file).to_owned())
+        .collect();
+    if names.is_empty() && install.is_project {
+        names.extend(project(install.manager).0.iter().map(|name| (*name).to_owned()));
+    }
+    if names.is_empty() {
+        return advice;
+    }
+    let changes = |command: &Command| matches!(command.program(), "cd" | "pushd");
+    let is_elsewhere =
+        is_elsewhere(offence.command, install.manager) || offence.commands.iter().any(changes);
+    let place = if is_elsewhere { " from its folder" } else { "" };
+    let names = list(&names, names.len(), MAX_NAMES);
+    format!("{advice}; before it, `COPY` only what it reads{place}: {names}")
 }

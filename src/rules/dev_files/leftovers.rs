@@ -2,8 +2,8 @@
 
 use super::origins::{Origin, origins};
 use super::places::{
-    BUILD_FILES, BYTECODE, DATA, EDITORS, GIT, NOTEBOOKS, RUNS, TESTS, TOOL_CACHES, VENV,
-    is_application,
+    BUILD_FILES, BYTECODE, DATA, EDITORS, GIT, IN_DATA, INSTALLED, NOTEBOOKS, RUNS, TESTS,
+    TOOL_CACHES, VENV, is_application,
 };
 use super::{ID, MIN_DATA_SIZE, MIN_SIZE};
 use crate::answer::{count, size};
@@ -104,10 +104,7 @@ impl<'a> Leftovers<'a> {
         let parts = self.of(GIT).filter(|(_, fact, _)| is_marked(fact));
         let parts: Vec<Part<'_>> = parts.filter(counts).collect();
         let (layer, fact, origin) = largest(&parts)?;
-        let path = match root(fact) {
-            "" => ".git".to_owned(),
-            root => format!("{root}/.git"),
-        };
+        let path = repository(fact);
         let is_sure = parts.iter().any(|(_, _, origin)| *origin == Origin::Context);
         let (level, fix) = match origin {
             Origin::Clone => (Level::Warn, CLONE_FIX),
@@ -117,7 +114,7 @@ impl<'a> Leftovers<'a> {
         let message = format!(
             "Git repository of {} in the image: `{path}`{}{}",
             size(total(&parts)),
-            and_more(parts.len()),
+            and_more(&parts),
             seen.fate_words(layer.index, &fact.path)
         );
         let finding = Finding::new(ID, level, message, fix);
@@ -132,19 +129,26 @@ impl<'a> Leftovers<'a> {
             .collect();
         let (layer, fact, _) = largest(&parts)?;
         let bytes = total(&parts);
+        let path = root(fact).or_else(|| fact.path.strip_suffix("/pyvenv.cfg"));
+        let path = path.unwrap_or(&fact.path);
         let message = format!(
-            "virtual environment of the build machine in the image: `{}`{}, {}{}",
-            root(fact),
-            and_more(parts.len()),
+            "virtual environment of the build machine in the image: `{path}`{}, {}{}",
+            and_more(&parts),
             size(bytes),
             seen.fate_words(layer.index, &fact.path)
         );
         let finding = Finding::new(ID, Level::Deny, message, VENV_FIX);
-        Some(finding.in_layer(layer).at_path(root(fact), bytes))
+        Some(finding.in_layer(layer).at_path(path, bytes))
     }
 
     fn data(&self, seen: &Seen<'_>, least: u64) -> Option<Finding> {
-        let parts: Vec<Part<'_>> = self.of(DATA).collect();
+        let placed = self.of(IN_DATA).filter(|(_, _, origin)| match origin {
+            Origin::Context | Origin::Sum | Origin::Clone | Origin::Unknown => true,
+            // Packages have directories of that name, too.
+            Origin::Run | Origin::Stage | Origin::Base => false,
+        });
+        let parts: Vec<Part<'_>> =
+            self.of(DATA).chain(placed).filter(|part| !self.is_installed(part)).collect();
         let bytes = total(&parts);
         if bytes < least {
             return None;
@@ -160,6 +164,21 @@ impl<'a> Leftovers<'a> {
         );
         let finding = Finding::new(ID, Level::Warn, message, DATA_FIX);
         Some(finding.in_layer(layer).at_path(&fact.path, bytes))
+    }
+
+    /// Whether the layer of some data installs packages beside it: `pip install --target` makes no
+    /// directory by whose name they could be told.
+    fn is_installed(&self, (layer, fact, origin): &Part<'_>) -> bool {
+        let is_beside = |installed: &str| {
+            root(fact).is_some_and(|area| {
+                let rest = installed.strip_prefix(area);
+                rest.is_some_and(|rest| area.is_empty() || rest.is_empty() || rest.starts_with('/'))
+            })
+        };
+        matches!(origin, Origin::Run | Origin::Stage)
+            && self.of(INSTALLED).any(|(of, installed, _)| {
+                of.index == layer.index && root(installed).is_none_or(is_beside)
+            })
     }
 
     /// All that is small, in one complaint with the lines to write.
@@ -185,7 +204,7 @@ impl<'a> Leftovers<'a> {
             format!("development leftovers of {}: {}", size(total(&all)), words.join(", "));
         let fix = format!("write into `.dockerignore`, a line each: {}", lines.join(" "));
         let finding = Finding::new(ID, Level::Warn, message, fix);
-        let path = if root(fact).is_empty() { &fact.path } else { root(fact) };
+        let path = root(fact).filter(|root| !root.is_empty()).unwrap_or(&fact.path);
         Some(finding.in_layer(layer).at_path(path, total(&all)))
     }
 
@@ -213,8 +232,20 @@ fn runs_notebooks(image: &Image) -> bool {
     })
 }
 
+/// The repository that a fact is about, or one of those.
+fn repository(fact: &Fact) -> String {
+    let witness = || fact.path.split(".git/objects/").next().map(|root| root.trim_end_matches('/'));
+    match root(fact).or_else(witness).unwrap_or_default() {
+        "" => ".git".to_owned(),
+        root => format!("{root}/.git"),
+    }
+}
+
+/// The largest; what lies in many places is only named when nothing else is.
 fn largest<'a>(parts: &[Part<'a>]) -> Option<Part<'a>> {
-    let order = |(layer, fact, _): &&Part<'_>| (fact.size, std::cmp::Reverse(layer.index));
+    let order = |(layer, fact, _): &&Part<'_>| {
+        (root(fact).is_some(), fact.size, std::cmp::Reverse(layer.index))
+    };
     parts.iter().max_by_key(order).copied()
 }
 
@@ -228,9 +259,12 @@ fn number(parts: &[Part<'_>]) -> usize {
     usize::try_from(files).unwrap_or(usize::MAX)
 }
 
-fn and_more(parts: usize) -> String {
-    match parts.saturating_sub(1) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+fn and_more(parts: &[Part<'_>]) -> String {
+    let is_all = parts.iter().all(|(_, fact, _)| root(fact).is_some());
+    match (parts.len().saturating_sub(1), is_all) {
+        (0, true) => String::new(),
+        (0, false) => " and others".to_owned(),
+        (more, true) => format!(" and {more} more"),
+        (more, false) => format!(" and at least {more} more"),
     }
 }

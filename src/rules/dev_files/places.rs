@@ -8,8 +8,12 @@ use crate::model::{Entry, EntryKind};
 pub(super) const GIT: &str = "git";
 /// A virtual environment.
 pub(super) const VENV: &str = "venv";
-/// Data and archives.
+/// Data and archives, by how their names end.
 pub(super) const DATA: &str = "data";
+/// What lies in a directory for data, whatever it is.
+pub(super) const IN_DATA: &str = "in-data";
+/// A directory that packages were installed to with `pip install --target`.
+pub(super) const INSTALLED: &str = "installed";
 /// Jupyter notebooks.
 pub(super) const NOTEBOOKS: &str = "notebooks";
 /// Compiled Python.
@@ -43,7 +47,7 @@ pub(super) fn leftover<'a>(entry: &Entry<'a>) -> Option<Leftover<'a>> {
         return None;
     }
     let mut start = 0;
-    let mut in_data = false;
+    let mut around = Around::default();
     while let Some((part, rest)) = entry.path.get(start..).and_then(|rest| rest.split_once('/')) {
         match directory(part, rest, entry) {
             Directory::Installed => return None,
@@ -56,13 +60,25 @@ pub(super) fn leftover<'a>(entry: &Entry<'a>) -> Option<Leftover<'a>> {
                 let root = entry.path.get(..end).unwrap_or_default();
                 return Some(Leftover { kind: VENV, root, is_proof: rest == "pyvenv.cfg" });
             }
+            Directory::Of(INSTALLED) => {
+                let root = entry.path.get(..start).unwrap_or_default().trim_end_matches('/');
+                return Some(Leftover { kind: INSTALLED, root, is_proof: true });
+            }
             Directory::Of(kind) => return Some(Leftover { kind, root: area, is_proof: false }),
-            Directory::Data => in_data = true,
+            Directory::Data => around.is_data = true,
+            Directory::Served => around.is_served = true,
             Directory::Other => {}
         }
         start = start.saturating_add(part.len()).saturating_add(1);
     }
-    file(entry, in_data).map(|kind| Leftover { kind, root: area, is_proof: false })
+    file(entry, around).map(|kind| Leftover { kind, root: area, is_proof: false })
+}
+
+/// What the directories on the way to a file say about it.
+#[derive(Default, Clone, Copy)]
+struct Around {
+    is_data: bool,
+    is_served: bool,
 }
 
 /// What a directory on the way to a file says about it.
@@ -73,6 +89,8 @@ enum Directory {
     Installed,
     /// Holds data, if its files are such.
     Data,
+    /// Holds what the application shows to its users: videos, archives to download.
+    Served,
     /// Nothing.
     Other,
 }
@@ -93,6 +111,8 @@ fn directory(part: &str, rest: &str, entry: &Entry<'_>) -> Directory {
         }
         "tests" | "test" => Directory::Of(TESTS),
         "data" | "datasets" => Directory::Data,
+        "static" | "public" | "assets" | "media" | "www" | "htdocs" => Directory::Served,
+        _ if part.ends_with(".dist-info") && rest == "METADATA" => Directory::Of(INSTALLED),
         _ if is_installed(part) => Directory::Installed,
         _ => Directory::Other,
     }
@@ -115,7 +135,7 @@ fn is_installed(part: &str) -> bool {
 }
 
 /// The kind of a file by its own name.
-fn file(entry: &Entry<'_>, in_data: bool) -> Option<&'static str> {
+fn file(entry: &Entry<'_>, around: Around) -> Option<&'static str> {
     let name = entry.name().to_ascii_lowercase();
     match name.as_str() {
         ".ds_store" | "thumbs.db" => return Some(EDITORS),
@@ -124,8 +144,13 @@ fn file(entry: &Entry<'_>, in_data: bool) -> Option<&'static str> {
         name if extension_of(name) == "ipynb" => return Some(NOTEBOOKS),
         _ => {}
     }
-    let has_data = DATA_ENDS.iter().any(|end| name.ends_with(end));
-    (has_data || (in_data && !is_code(entry) && !is_weights(entry))).then_some(DATA)
+    if around.is_served {
+        return None;
+    }
+    if DATA_ENDS.iter().any(|end| name.ends_with(end)) {
+        return Some(DATA);
+    }
+    (around.is_data && !is_code(entry) && !is_weights(entry)).then_some(IN_DATA)
 }
 
 /// Whether a file of that name in lower case is for building or composing images.

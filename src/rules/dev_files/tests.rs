@@ -187,6 +187,46 @@ fn small_things_count_from_a_size_on() {
 }
 
 #[test]
+fn many_repositories_have_their_right_paths() {
+    let files = |count: u32| -> Vec<File> {
+        (0..count).flat_map(|number| repository(&format!("app/d{number:02}"), 2)).collect()
+    };
+    insta::assert_snapshot!(one(COPY, &files(32)).findings()[0].message, @"Git repository of 736 B in the image: `app/d31/.git` and 31 more");
+    insta::assert_snapshot!(one(COPY, &files(40)).findings()[0].message, @"Git repository of 920 B in the image: `app/d31/.git` and at least 32 more");
+    let long = format!("app/{}", "x/".repeat(300));
+    let words = one(COPY, &repository(long.trim_end_matches('/'), 2)).words();
+    assert!(words.contains("in the image: `app/x/x") && words.contains("and others"), "{words}");
+}
+
+/// `pip install --target` and R install data of packages where applications lie.
+#[test]
+fn data_of_installed_packages_is_no_leftover() {
+    let boto = [
+        filled("var/task/botocore/data/ec2/service-2.json.gz", 20 * MIB),
+        filled("var/task/boto3/data/x.txt", 20 * MIB),
+        file("var/task/boto3-1.35.0.dist-info/METADATA", "Name: boto3"),
+    ];
+    assert_eq!(one("RUN pip install -t /var/task boto3", &boto).words(), "");
+    assert_eq!(one("COPY /install /var/task # buildkit", &boto).words(), "");
+    // Below the application.
+    let libs = [
+        filled("app/libs/botocore/data/ec2/service-2.json.gz", 20 * MIB),
+        file("app/libs/boto3-1.35.0.dist-info/METADATA", "Name: boto3"),
+    ];
+    assert_eq!(one("RUN pip install -t /app/libs boto3", &libs).words(), "");
+    let library = [filled("opt/R/4.4/lib/R/library/ISLR/data/Rdata.rdb", 20 * MIB)];
+    assert_eq!(one("RUN R -e 'install.packages(\"ISLR\")'", &library).words(), "");
+    // What the author copied, and archives that were downloaded.
+    let data = [
+        filled("app/data/train.bin.txt", 20 * MIB),
+        file("app/vendor/boto3-1.35.0.dist-info/METADATA", "Name: boto3"),
+    ];
+    assert_eq!(one(COPY, &data).level(), Some(Level::Warn));
+    let archive = [filled("app/data/corpus.zip", 20 * MIB)];
+    assert_eq!(one("RUN curl -o /app/data/corpus.zip x", &archive).level(), Some(Level::Warn));
+}
+
+#[test]
 fn notebooks_count_unless_they_are_what_the_image_runs() {
     let mut sample = one(COPY, &[filled("app/eda.ipynb", 9_000)]);
     insta::assert_snapshot!(sample.words(), @r"

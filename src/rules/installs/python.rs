@@ -67,7 +67,15 @@ pub(super) fn python<'a>(manager: Manager, words: &[&'a str]) -> Install<'a> {
                 install.files.push(file);
             }
             (Some("-e"), Some(source)) => install.add(source),
-            (Some("-c" | "--constraint" | "--constraints" | "--exclude-newer"), Some(_))
+            (Some("-c" | "--constraint" | "--constraints"), Some(file)) => {
+                install.constraints.push(file);
+                install.is_fixed = true;
+            }
+            (Some("-f" | "--find-links"), Some(place)) => {
+                let is_local = !place.contains("://") || place.starts_with("file:");
+                install.folders.extend(Some(place).filter(|_| is_local));
+            }
+            (Some("--exclude-newer"), Some(_))
             | (Some("--require-hashes" | "--no-index" | "--frozen" | "--locked"), _) => {
                 install.is_fixed = true;
             }

@@ -13,8 +13,13 @@ fn shown(line: &str) -> String {
         (install.is_fixed, " fixed"),
     ];
     let flags: String = flags.iter().filter(|(is_set, _)| *is_set).map(|(_, word)| *word).collect();
+    let further = [("-c", &install.constraints), ("-f", &install.folders)];
+    let further: String = further
+        .iter()
+        .flat_map(|(option, places)| places.iter().map(move |place| format!(" {option} {place}")))
+        .collect();
     format!(
-        "{:?} {} [{}]{flags}",
+        "{:?} {} [{}]{further}{flags}",
         install.manager,
         install.named.join(" "),
         install.files.join(" ")
@@ -35,9 +40,10 @@ fn reads_pip_and_its_kin() {
         ("pip install --editable ./src/x", "Pip  [] source"),
         ("pip install dist/*.whl", "Pip  [] source"),
         ("pip install git+https://github.com/a/b", "Pip git+https://github.com/a/b []"),
-        ("pip install -c constraints.txt torch", "Pip torch [] fixed"),
+        ("pip install -c constraints.txt torch", "Pip torch [] -c constraints.txt fixed"),
+        ("pip install -f ./wheels --find-links https://x/y torch", "Pip torch [] -f ./wheels"),
         ("pip install --require-hashes -r a.txt", "Pip  [a.txt] fixed"),
-        ("PIP_CONSTRAINT=c.txt pip install torch", "Pip torch [] fixed"),
+        ("PIP_CONSTRAINT=c.txt pip install torch", "Pip torch [] -c c.txt fixed"),
         ("pip install --upgrade pip && true", "Pip pip []"),
         ("pip install -- -x", "Pip -x []"),
         ("uv pip install --system --torch-backend=auto torch", "Pip torch []"),

@@ -9,7 +9,7 @@ pub(super) struct Kind {
     pub(super) id: &'static str,
     /// What it is called.
     pub(super) words: &'static str,
-    /// How to keep it out of the image.
+    /// How to keep it out of the image. `{mount}` stands for the mount of a cache in its place.
     pub(super) fix: &'static str,
     /// Whether environments hard-link to its files, which then are no waste.
     pub(super) is_linked: bool,
@@ -32,58 +32,45 @@ impl Kind {
     }
 }
 
-const DELETE: &str = "delete it at the end of the RUN that fills it, or keep it out with \
-    `RUN --mount=type=cache,target=...`";
+const DELETE: &str = "delete it at the end of the RUN that fills it, or keep it out with {mount}";
 const KEEP_KERNELS: &str = "nothing, if kernels were compiled ahead on purpose; otherwise delete \
     the cache in the RUN that fills it, or mount a volume there";
 
-static PIP: Kind = kind(
-    "pip",
-    "pip cache",
-    "`pip install --no-cache-dir`, or `RUN --mount=type=cache,target=/root/.cache/pip`",
-);
-static UV: Kind = kind(
-    "uv",
-    "uv cache",
-    "`uv sync --no-cache`, or `RUN --mount=type=cache,target=/root/.cache/uv` with \
-        `UV_LINK_MODE=copy`",
-)
-.linked();
-static POETRY: Kind = kind(
-    "poetry",
-    "Poetry cache",
-    "`poetry install --no-cache`, or `RUN --mount=type=cache,target=/root/.cache/pypoetry`",
-);
+static PIP: Kind = kind("pip", "pip cache", "`pip install --no-cache-dir`, or {mount}");
+static PIPENV: Kind =
+    kind("pipenv", "Pipenv cache", "end the RUN that installs with `pipenv --clear`, or {mount}");
+static PIP_TOOLS: Kind = kind("pip-tools", "pip-tools cache", DELETE);
+static UV: Kind =
+    kind("uv", "uv cache", "`uv sync --no-cache`, or {mount} with `UV_LINK_MODE=copy`").linked();
+static POETRY: Kind = kind("poetry", "Poetry cache", "`poetry install --no-cache`, or {mount}");
+static PDM: Kind =
+    kind("pdm", "PDM cache", "end the RUN that installs with `pdm cache clear`, or {mount}");
 static CONDA: Kind =
     kind("conda", "conda package cache", "end the RUN that installs with `conda clean -afy`")
         .linked();
+static PIXI: Kind = kind(
+    "pixi",
+    "pixi or rattler cache",
+    "end the RUN that installs with `pixi clean cache --yes`, or {mount}",
+)
+.linked();
 static APT_LISTS: Kind = kind(
     "apt-lists",
     "apt package lists",
     "end the RUN that has `apt-get update` with `rm -rf /var/lib/apt/lists/*`",
 );
-static APT: Kind = kind(
-    "apt",
-    "apt cache",
-    "end the RUN that installs with `apt-get clean`, or \
-        `RUN --mount=type=cache,target=/var/cache/apt,sharing=locked`",
-);
+static APT: Kind =
+    kind("apt", "apt cache", "end the RUN that installs with `apt-get clean`, or {mount}");
 static DNF: Kind =
     kind("dnf", "dnf or yum cache", "end the RUN that installs with `dnf clean all`");
 static ZYPPER: Kind =
     kind("zypper", "zypper cache", "end the RUN that installs with `zypper clean --all`");
 static APK: Kind = kind("apk", "apk cache", "`apk add --no-cache`");
-static NPM: Kind = kind(
-    "npm",
-    "npm cache",
-    "`npm ci && npm cache clean --force` in one RUN, or \
-        `RUN --mount=type=cache,target=/root/.npm`",
-);
+static NPM: Kind =
+    kind("npm", "npm cache", "`npm ci && npm cache clean --force` in one RUN, or {mount}");
 static YARN: Kind =
     kind("yarn", "Yarn cache", "`yarn install --frozen-lockfile && yarn cache clean` in one RUN");
-static PNPM: Kind =
-    kind("pnpm", "pnpm store", "`RUN --mount=type=cache,target=/pnpm/store` for `pnpm install`")
-        .linked();
+static PNPM: Kind = kind("pnpm", "pnpm store", "{mount} for `pnpm install`").linked();
 static CARGO: Kind =
     kind("cargo", "Cargo registry", "build in a stage of its own and copy the binary out of it");
 static GO: Kind =
@@ -108,9 +95,13 @@ static MATPLOTLIB: Kind = kind("matplotlib", "matplotlib cache", DELETE).doubtfu
 
 static KINDS: &[&Kind] = &[
     &PIP,
+    &PIPENV,
+    &PIP_TOOLS,
     &UV,
     &POETRY,
+    &PDM,
     &CONDA,
+    &PIXI,
     &APT_LISTS,
     &APT,
     &DNF,
@@ -194,7 +185,7 @@ fn named(before: &str, part: &str, rest: &str) -> Option<(&'static Kind, usize)>
         "pkgs" => is_conda(before, rest).then_some((&CONDA, part.len())),
         ".ccache" => Some((&COMPILER, part.len())),
         "http" | "http-v2" => is_pip_page(rest).then_some((&PIP, part.len())),
-        _ if is_uv_bucket(part) => Some((&UV, part.len())),
+        _ if is_uv_bucket(part, rest) => Some((&UV, part.len())),
         _ if part.starts_with("datasets--") => {
             let is_hub = rest.starts_with("blobs/") || rest.starts_with("snapshots/");
             is_hub.then_some((&HUGGING_FACE, part.len()))
@@ -207,10 +198,14 @@ fn named(before: &str, part: &str, rest: &str) -> Option<(&'static Kind, usize)>
 /// for one.
 fn in_home(tool: &str, rest: &str) -> Option<&'static Kind> {
     Some(match tool {
-        "pip" | "pipenv" | "pip-tools" => &PIP,
+        "pip" => &PIP,
+        "pipenv" => &PIPENV,
+        "pip-tools" => &PIP_TOOLS,
         "uv" => &UV,
-        "pypoetry" | "pdm" => &POETRY,
-        "rattler" | "pixi" | "conda" | "mamba" => &CONDA,
+        "pypoetry" => &POETRY,
+        "pdm" => &PDM,
+        "rattler" | "pixi" => &PIXI,
+        "conda" | "mamba" => &CONDA,
         "yarn" => &YARN,
         "pnpm" => &PNPM,
         "node-gyp" | "bazel" | "bazelisk" | "ccache" | "sccache" => &COMPILER,
@@ -270,12 +265,37 @@ fn is_pip_page(rest: &str) -> bool {
     start.len() == 5 && parts.next().is_some_and(|name| name.starts_with(&start))
 }
 
-/// uv's buckets: `archive-v0`, `wheels-v5`, `sdists-v9`, `built-wheels-v3`, `simple-v16`.
-fn is_uv_bucket(part: &str) -> bool {
-    let Some((name, version)) = part.rsplit_once("-v") else { return false };
-    matches!(name, "archive" | "wheels" | "sdists" | "built-wheels" | "simple")
-        && !version.is_empty()
-        && version.bytes().all(|byte| byte.is_ascii_digit())
+/// uv's buckets: `archive-v0`, `wheels-v5`, `sdists-v9`, `built-wheels-v3`, `simple-v16`. Others
+/// number their directories, too: what uv puts in each decides.
+fn is_uv_bucket(part: &str, rest: &str) -> bool {
+    let Some((first, below)) = rest.split_once('/') else { return false };
+    let is_source = matches!(first, "pypi" | "index" | "url" | "path" | "git" | "editable");
+    match bucket(part) {
+        Some("archive") => is_uv_id(first),
+        Some("simple") => is_source && below.rsplit('.').next() == Some("rkyv"),
+        Some("wheels" | "sdists" | "built-wheels") => is_source,
+        _ => false,
+    }
+}
+
+/// The name of a directory `<name>-v<number>`.
+fn bucket(part: &str) -> Option<&str> {
+    let (name, version) = part.rsplit_once("-v")?;
+    (!version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
+}
+
+/// uv names unpacked archives by 21 random letters, or by a sum.
+fn is_uv_id(part: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    part.len() >= 20 && part.bytes().all(is_letter)
+}
+
+/// The directory to mount a cache at so that what lies at `root` stays out of the image; `None`
+/// when `root` tells nothing.
+pub(super) fn mount(root: &str) -> Option<&str> {
+    let (parent, last) = root.rsplit_once('/').unwrap_or(("", root));
+    let is_inner = matches!(last, "_cacache" | "http" | "http-v2") || bucket(last).is_some();
+    Some(if is_inner { parent } else { root }).filter(|root| !root.is_empty())
 }
 
 #[cfg(test)]
@@ -291,7 +311,10 @@ mod tests {
             ("opt/app-root/src/.cache/uv/wheels-v5/x", "uv", "opt/app-root/src/.cache/uv"),
             // Moved by PIP_CACHE_DIR, UV_CACHE_DIR, npm_config_cache, HF_HOME, CONDA_PKGS_DIRS.
             ("srv/c/http-v2/0/1/a/b/c/01abc55", "pip", "srv/c/http-v2"),
-            ("srv/c/archive-v0/Xy_3/numpy/core.so", "uv", "srv/c/archive-v0"),
+            ("srv/c/archive-v0/Xy_3Xy_3Xy_3Xy_3Xy_3x/numpy/core.so", "uv", "srv/c/archive-v0"),
+            ("srv/c/wheels-v5/pypi/numpy/2.1.0-cp312.msgpack", "uv", "srv/c/wheels-v5"),
+            ("srv/c/sdists-v9/index/0a1b/x/1.0/src/x.py", "uv", "srv/c/sdists-v9"),
+            ("srv/c/simple-v16/pypi/numpy.rkyv", "uv", "srv/c/simple-v16"),
             ("srv/c/_cacache/content-v2/sha512/aa/bb/x", "npm", "srv/c/_cacache"),
             ("srv/hf/hub/datasets--o--d/blobs/aa", "hugging-face", "srv/hf/hub/datasets--o--d"),
             ("srv/pkgs/numpy-2.1.0-py312_0.conda", "conda", "srv/pkgs"),
@@ -324,6 +347,22 @@ mod tests {
     }
 
     #[test]
+    fn knows_where_a_mount_helps() {
+        let table = [
+            ("home/node/.npm/_cacache", Some("home/node/.npm")),
+            ("root/.cache/pip", Some("root/.cache/pip")),
+            ("srv/c/http-v2", Some("srv/c")),
+            ("srv/c/archive-v0", Some("srv/c")),
+            ("archive-v0", None),
+            ("_cacache", None),
+            ("", None),
+        ];
+        for (root, expected) in table {
+            assert_eq!(mount(root), expected, "{root}");
+        }
+    }
+
+    #[test]
     fn leaves_alone_what_only_looks_like_it() {
         let table = [
             "root/.cache/pip",
@@ -344,6 +383,12 @@ mod tests {
             "usr/local/go/pkg/include/x.h",
             "app/data/datasets--notes.txt",
             "app/wheels-vendored/x.whl",
+            "app/prompts/simple-v2/en.txt",
+            "app/prompts/simple-v2/pypi/en.txt",
+            "app/archive-v1/index.html",
+            "app/archive-v1/2024/index.html",
+            "app/wheels-v2/front/left.png",
+            "app/sdists-v1",
             "",
         ];
         for path in table {

@@ -67,6 +67,17 @@ fn caches_are_reported_by_kind_with_their_remedy() {
 }
 
 #[test]
+fn each_tool_has_its_own_remedy_at_the_right_place() {
+    let fix = |path: &str| one("RUN x", &[filled(path, 5 * MIB)]).findings()[0].fix.clone();
+    insta::assert_snapshot!(fix("root/.cache/pdm/http/x"), @"end the RUN that installs with `pdm cache clear`, or `RUN --mount=type=cache,target=/root/.cache/pdm`");
+    insta::assert_snapshot!(fix("root/.cache/rattler/cache/pkgs/x"), @"end the RUN that installs with `pixi clean cache --yes`, or `RUN --mount=type=cache,target=/root/.cache/rattler`");
+    insta::assert_snapshot!(fix("root/.cache/pipenv/depcache/x"), @"end the RUN that installs with `pipenv --clear`, or `RUN --mount=type=cache,target=/root/.cache/pipenv`");
+    insta::assert_snapshot!(fix("home/node/.npm/_cacache/content-v2/sha512/a/b"), @"`npm ci && npm cache clean --force` in one RUN, or `RUN --mount=type=cache,target=/home/node/.npm,uid=<uid>`");
+    insta::assert_snapshot!(fix("srv/c/http-v2/0/1/a/b/c/01abc55.body"), @"`pip install --no-cache-dir`, or `RUN --mount=type=cache,target=/srv/c`");
+    insta::assert_snapshot!(fix("var/cache/apt/archives/gcc.deb"), @"end the RUN that installs with `apt-get clean`, or `RUN --mount=type=cache,target=/var/cache/apt,sharing=locked`");
+}
+
+#[test]
 fn what_a_later_layer_deletes_is_still_pulled() {
     let sample = one(
         "RUN apt-get update",
@@ -139,7 +150,7 @@ fn the_least_size_is_the_policys() {
 fn a_moved_cache_is_found() {
     for path in [
         "srv/c/http-v2/0/1/a/b/c/01abc55.body",
-        "opt/x/archive-v0/Xy/numpy/core.so",
+        "opt/x/archive-v0/Xy3Xy3Xy3Xy3Xy3Xy3Xy3/numpy/core.so",
         "tmp/n/_cacache/content-v2/sha512/aa/x",
         "mnt/hub/datasets--o--d/blobs/aa",
         "srv/pkgs/numpy-2.1.0-py312_0.conda",

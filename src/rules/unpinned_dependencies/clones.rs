@@ -1,7 +1,6 @@
 //! `git clone` of no particular commit.
 
 use super::{ID, MAX_LINES, Policy, Run, pins, placed};
-use crate::answer::count;
 use crate::model::dockerfile::Command;
 use crate::model::{Finding, Level};
 use crate::rules::Seen;
@@ -41,9 +40,12 @@ fn on_line(seen: &Seen<'_>, (step, commands): Run<'_>) -> Option<Finding> {
     if names.is_empty() {
         return None;
     }
-    let repositories = count(names.len(), "repository").replace("repositorys", "repositories");
-    let message =
-        format!("{repositories} cloned at no particular commit: {}", list(&names, names.len(), 5));
+    let repositories = if names.len() == 1 { "repository" } else { "repositories" };
+    let message = format!(
+        "{} {repositories} cloned at no particular commit: {}",
+        names.len(),
+        list(&names, names.len(), 5)
+    );
     let fix = "name a tag (`git clone --branch <tag> --depth 1`), or check out a commit in the same `RUN`";
     Some(placed(seen, step, Finding::new(ID, Level::Warn, message, fix)))
 }
@@ -74,7 +76,7 @@ fn cloned(command: &Command) -> Option<String> {
                 None
             }
         };
-        if branch.is_some_and(|branch| !pins::is_branch(branch)) {
+        if branch.is_some_and(|branch| !pins::is_loose_reference(branch)) {
             return None;
         }
     }
@@ -94,6 +96,7 @@ mod tests {
         let table = [
             ("git clone https://github.com/a/b", Some("b")),
             ("git -C /opt clone --depth 1 https://ci:t0k3n@github.com/a/b.git /opt/b", Some("b")),
+            ("git clone -b feature/x https://github.com/a/b", Some("b")),
             ("git clone -b main git@github.com:a/b.git", Some("b")),
             ("git clone --branch=master --recursive https://github.com/a/b/", Some("b")),
             ("git clone -b v1.2 https://github.com/a/b", None),

@@ -165,8 +165,14 @@ pub(super) fn fact(kind: Kind, entry: &Entry<'_>, content: &[u8]) -> Option<Fact
     })
 }
 
-/// Findings about the lists of an image's own layers.
-pub(super) fn findings(seen: &Seen<'_>, policy: &Policy, used: &[Install<'_>]) -> Vec<Finding> {
+/// Findings about the lists of an image's own layers. Those of pip name no versions of their own
+/// where it `is_constrained`.
+pub(super) fn findings(
+    seen: &Seen<'_>,
+    policy: &Policy,
+    used: &[Install<'_>],
+    is_constrained: bool,
+) -> Vec<Finding> {
     let base = base_layers(seen.image);
     let facts: Vec<(Layer<'_>, &Fact)> =
         seen.facts(&ID).filter(|(layer, _)| layer.index >= base).collect();
@@ -178,6 +184,9 @@ pub(super) fn findings(seen: &Seen<'_>, policy: &Policy, used: &[Install<'_>]) -
         .filter(|(layer, fact)| !is_replaced(layer, fact))
         .filter_map(|(layer, fact)| {
             let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == fact.kind)?;
+            if is_constrained && kind == Kind::Requirements {
+                return None;
+            }
             let level = level(seen, kind, fact, used, &facts)?;
             if policy.asks(kind.kind()) { finding(policy, kind, *layer, fact, level) } else { None }
         })
@@ -196,7 +205,7 @@ fn level(
     let folder = fact.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     if kind == Kind::Package {
         // Whether these were installed here at all only a line tells; it has no lock file.
-        let installs = |install: &&Install<'_>| is_node(install.manager) && install.is_project;
+        let installs = |install: &&Install<'_>| install.manager.is_node() && install.is_project;
         let mut installs = used.iter().filter(installs).peekable();
         let is_free = installs.peek().is_some() && installs.all(|install| !install.is_fixed);
         return (is_free && !lock::is_locked_at(seen, folder)).then_some(Level::Warn);
@@ -211,7 +220,18 @@ fn level(
     }
     let name = fact.path.rsplit('/').next().unwrap_or_default();
     let is_usual = matches!(name, "requirements.txt" | "environment.yml" | "environment.yaml");
-    (is_usual && !lock::is_locked_at(seen, folder)).then_some(Level::Warn)
+    let is_guess = is_usual && !used.iter().any(|install| names_another(kind, install));
+    (is_guess && !lock::is_locked_at(seen, folder)).then_some(Level::Warn)
+}
+
+/// Whether an install names files of that kind, and none with a variable, which could be any.
+fn names_another(kind: Kind, install: &Install<'_>) -> bool {
+    let is_its = match kind {
+        Kind::Requirements => install.manager == Manager::Pip,
+        Kind::Environment => install.manager == Manager::Conda,
+        Kind::Package => install.manager.is_node(),
+    };
+    is_its && !install.files.is_empty() && !install.files.iter().any(|file| file.contains('$'))
 }
 
 fn users<'u, 'a>(path: &'u str, used: &'u [Install<'a>]) -> impl Iterator<Item = &'u Install<'a>> {
@@ -221,10 +241,6 @@ fn users<'u, 'a>(path: &'u str, used: &'u [Install<'a>]) -> impl Iterator<Item =
 fn includes(other: &Fact, path: &str) -> bool {
     let names = other.particular("includes").unwrap_or_default();
     names.split(' ').any(|name| is_file_at(path, name.trim_start_matches("../")))
-}
-
-fn is_node(manager: Manager) -> bool {
-    matches!(manager, Manager::Npm | Manager::Yarn | Manager::Pnpm | Manager::Bun)
 }
 
 fn finding(

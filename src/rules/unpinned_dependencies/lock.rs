@@ -67,7 +67,7 @@ pub(super) fn findings(seen: &Seen<'_>, policy: &Policy, runs: &[Run<'_>]) -> Ve
         seen.image.config.env_pairs().any(|(known, value)| known == *name && !value.is_empty())
     });
     let is_free = |install: &Install<'_>| {
-        let kind = if is_node(install.manager) { "npm" } else { "pip" };
+        let kind = if install.manager.is_node() { "npm" } else { "pip" };
         let is_its = NAMES.iter().any(|(_, manager)| *manager == install.manager);
         let is_frozen = is_frozen && install.manager == Manager::Uv;
         let asks = policy.asks(kind) && install.is_project && is_its;
@@ -88,10 +88,6 @@ pub(super) fn findings(seen: &Seen<'_>, policy: &Policy, runs: &[Run<'_>]) -> Ve
         ));
     }
     findings
-}
-
-fn is_node(manager: Manager) -> bool {
-    matches!(manager, Manager::Npm | Manager::Yarn | Manager::Pnpm | Manager::Bun)
 }
 
 fn fix(manager: Manager) -> &'static str {

@@ -102,7 +102,27 @@ pub(super) fn is_branch(reference: &str) -> bool {
 }
 
 fn is_loose_commit(path: &str) -> bool {
-    path.rsplit_once('@').is_none_or(|(_, reference)| is_branch(reference))
+    path.rsplit_once('@').is_none_or(|(_, reference)| is_loose_reference(reference))
+}
+
+#[expect(clippy::expect_used, reason = "constant expression, compiled by the tests")]
+static VERSION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^(refs/tags/.*|[0-9a-f]{7,64}|([\w.]+[-_/])*[A-Za-z]{0,8}\.?\d\w*([._+-]\w+)*)$")
+        .expect("compiles")
+});
+
+/// Whether a reference is neither a commit nor a tag that names a version: a branch, and a tag
+/// such as `stable`, will be another commit tomorrow.
+pub(super) fn is_loose_reference(reference: &str) -> bool {
+    is_branch(reference) || !(is_unknown(reference) || VERSION.is_match(reference))
+}
+
+/// Name of a list of dependencies at an address that moves.
+pub(super) fn remote_list(file: &str) -> Option<String> {
+    let (_, path) = file.split_once("://")?.1.split_once('/')?;
+    let path = path.split(['#', '?']).next().unwrap_or(path);
+    let (name, _) = named(path.rsplit('/').next()?)?;
+    (!is_unknown(path) && is_loose_archive(path)).then(|| name.to_owned())
 }
 
 fn is_loose_archive(path: &str) -> bool {
@@ -222,6 +242,45 @@ mod tests {
             ("https://github.com/a/b/archive/main.zip", "main.zip"),
         ] {
             assert_eq!(python(loose).as_deref(), Some(name), "{loose}");
+        }
+    }
+
+    #[test]
+    fn knows_which_references_are_fixed() {
+        for (reference, expected) in [
+            ("4f2a7b9c", true),
+            ("0123456789abcdef0123456789abcdef01234567", true),
+            ("release-0.15.2", true),
+            ("2024.1", true),
+            ("v2rc1", true),
+            ("v2.5.1+cu124", true),
+            ("refs/tags/stable", true),
+            ("${TAG}", true),
+            ("main", false),
+            ("origin/main", false),
+            ("stable", false),
+            ("feature/faster", false),
+            ("4f2a7", true),
+            ("", false),
+        ] {
+            assert_eq!(!is_loose_reference(reference), expected, "{reference}");
+            let word = format!("git+https://github.com/a/b.git@{reference}");
+            assert_eq!(python(&word).is_none(), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn knows_which_remote_lists_move() {
+        for (file, expected) in [
+            ("https://raw.githubusercontent.com/a/b/main/requirements.txt", true),
+            ("https://x/a/b/refs/heads/x/requirements.txt?raw=1", true),
+            ("https://raw.githubusercontent.com/a/b/v1.2/requirements.txt", false),
+            ("https://raw.githubusercontent.com/a/b/${V}/main/requirements.txt", false),
+            ("requirements.txt", false),
+            ("main/requirements.txt", false),
+        ] {
+            let name = remote_list(file);
+            assert_eq!(name.as_deref() == Some("requirements.txt"), expected, "{file}");
         }
     }
 

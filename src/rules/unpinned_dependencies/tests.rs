@@ -59,6 +59,10 @@ fn free_versions_are_reported() {
     warn: 1 repository cloned at no particular commit: `b`
       fix: name a tag (`git clone --branch <tag> --depth 1`), or check out a commit in the same `RUN`
     ");
+    insta::assert_snapshot!(words("pip install -r https://ci:t0k3n@example.com/a/main/requirements.txt"), @r"
+    deny: 1 list of dependencies from a branch, which moves: `requirements.txt`
+      fix: name a commit in the address, or keep `requirements.txt` with the source
+    ");
     insta::assert_snapshot!(words("npm install"), @r"
     warn: dependencies resolved without a lock file: `RUN npm install`
       fix: commit `package-lock.json`, copy it before and install with `npm ci`
@@ -211,6 +215,36 @@ fn the_policy_chooses_kinds_and_names() {
 fn constraints_of_the_author_fix_versions() {
     let steps = ["ENV PIP_CONSTRAINT=/c.txt A=b", "+RUN /bin/sh -c pip install torch # buildkit"];
     assert_eq!(debian().built(&steps).words(), "");
+    let blank = ["ENV PIP_CONSTRAINT=", "+RUN /bin/sh -c pip install torch # buildkit"];
+    assert_ne!(debian().built(&blank).words(), "");
+}
+
+#[test]
+fn constraints_of_the_base_image_fix_versions_in_lists_too() {
+    let sample = || {
+        with_file(&[file("app/requirements.txt", "torch\n")]).built(&[
+            "+RUN /bin/sh -c pip install torch # buildkit",
+            "+RUN /bin/sh -c pip install -r requirements.txt # buildkit",
+        ])
+    };
+    assert_eq!(sample().findings().len(), 2);
+    assert_eq!(sample().env(&["PIP_CONSTRAINT=/app/constraints.txt"]).words(), "");
+    assert_eq!(sample().env(&["PIP_CONSTRAINT="]).findings().len(), 2);
+}
+
+#[test]
+fn a_list_that_was_not_installed_is_not_blamed() {
+    let with = |line: &str| {
+        debian()
+            .layer("COPY requirements.lock ./", &[file("app/requirements.lock", "torch==2.5.1\n")])
+            .built(&[&format!("+RUN /bin/sh -c {line} # buildkit")])
+            .layer("COPY . . # buildkit", &[file("app/requirements.txt", "torch\n")])
+            .level()
+    };
+    assert_eq!(with("pip install -r requirements.lock"), None);
+    assert_eq!(with("pip install -r ${LIST}"), Some(Level::Warn));
+    assert_eq!(with("conda env create -f environment.lock.yml"), Some(Level::Warn));
+    assert_eq!(with("make"), Some(Level::Warn));
 }
 
 #[test]

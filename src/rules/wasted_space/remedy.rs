@@ -82,16 +82,13 @@ impl Cause {
     }
 }
 
-/// Whether an instruction changes owners or modes.
+/// Whether an instruction changes owners or modes of what is there. A `COPY --chown` brings files
+/// of its own.
 fn changes_owners(step: &Step<'_>) -> bool {
     const PROGRAMS: &[&str] = &["chown", "chmod", "chgrp", "setfacl", "fix-permissions"];
-    match step.instruction() {
-        Some(Instruction::Copy(copied)) => copied.has("--chown") || copied.has("--chmod"),
-        Some(Instruction::Run(_)) => step.commands().iter().any(|command| {
-            PROGRAMS.contains(&command.program()) || PROGRAMS.iter().any(|word| command.has(word))
-        }),
-        _ => false,
-    }
+    step.commands().iter().any(|command| {
+        PROGRAMS.contains(&command.program()) || PROGRAMS.iter().any(|word| command.has(word))
+    })
 }
 
 /// Whether an instruction upgrades what the distribution installed.

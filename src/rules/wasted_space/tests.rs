@@ -66,8 +66,8 @@ fn each_reason_has_its_own_words() {
       fix: set them while copying (`COPY --chown=<user> --chmod=<mode>`) or in the `RUN` that creates the files: changing them later stores every file a second time
     ");
     insta::assert_snapshot!(words("COPY x /app", "COPY --chown=app x /app", again()), @r"
-    deny: layer 2 (`COPY --chown=app x /app`) changes owners or modes of 100.0 MiB of layer 1 (1 file, 25 % of the image); the largest is `app/x` with 100.0 MiB
-      fix: set them while copying (`COPY --chown=<user> --chmod=<mode>`) or in the `RUN` that creates the files: changing them later stores every file a second time
+    deny: layer 2 (`COPY --chown=app x /app`) writes again 100.0 MiB of layer 1 (1 file, 25 % of the image); the largest is `app/x` with 100.0 MiB
+      fix: write each file once, in its final form
     ");
     insta::assert_snapshot!(words("RUN pip install x", "RUN pip install -U x", sized("app/x", "", MIB)), @r"
     deny: layer 2 (`RUN pip install -U x`) replaces 100.0 MiB of layer 1 (1 file, 33 % of the image); the largest is `app/x` with 100.0 MiB
@@ -111,7 +111,36 @@ fn other_names_of_a_file_take_no_space() {
     assert_eq!(sample.words(), "");
     let over = link("opt/conda/lib/x", EntryKind::HardLink, "etc/y");
     let sample = debian().layer("RUN conda", &names).layer("RUN link", &[over]);
+    assert_eq!(sample.words(), "", "the other name still shows the bytes");
+    let over = link("opt/conda/lib/x", EntryKind::HardLink, "etc/y");
+    let above = [over, gone("opt/conda/pkgs")];
+    let sample = debian().layer("RUN conda", &names).layer("RUN link", &above);
     assert_eq!(sample.findings()[0].size, Some(100 * MIB));
+}
+
+/// uv and conda link packages from their caches: the archive has the bytes under the name in the
+/// cache, which comes first, and the environment shows them when the cache is gone.
+#[test]
+fn what_a_hard_link_keeps_is_not_wasted() {
+    let cached = "root/.cache/uv/archive-v0/Xy3Xy3Xy3Xy3Xy3Xy3Xy3/torch/lib/libtorch.so";
+    let other = "root/.cache/uv/archive-v0/Zz3Xy3Xy3Xy3Xy3Xy3Xy3/other/lib/libother.so";
+    let installed = "usr/local/lib/python3.12/site-packages/torch/lib/libtorch.so";
+    let install = || {
+        let files = [
+            sized(cached, "", 80 * MIB),
+            sized(other, "", 60 * MIB),
+            link(installed, EntryKind::HardLink, cached),
+        ];
+        debian().layer("RUN uv pip install --system torch", &files)
+    };
+    let sample = install().layer("RUN rm -rf /root/.cache", &[gone("root/.cache")]);
+    insta::assert_snapshot!(sample.findings()[0].message, @"layer 2 (`RUN rm -rf /root/.cache`) deletes 60.0 MiB of layer 1 (1 file, 17 % of the image); the largest is `root/.cache/uv/archive-v0/Zz3Xy3Xy3Xy3Xy3Xy3Xy3/other/lib/libother.so` with 60.0 MiB");
+    let above = [gone("root/.cache"), gone("usr/local/lib/python3.12")];
+    let sample = install().layer("RUN rm -rf everything", &above);
+    assert_eq!(sample.findings()[0].size, Some(140 * MIB), "neither name is left");
+    let again = sized(installed, "", 80 * MIB);
+    let sample = install().layer("RUN chown -R app /", &[gone("root/.cache"), again]);
+    assert_eq!(sample.findings()[0].size, Some(140 * MIB), "the link was replaced");
 }
 
 #[test]

@@ -27,7 +27,10 @@ fn knows_leftovers() {
         ("tests/test_main.py", TESTS, "tests", false),
         ("root/train.ipynb", NOTEBOOKS, "root", false),
         ("x.ipynb", NOTEBOOKS, "", false),
-        ("app/data/train.bin.txt", DATA, "app", false),
+        ("app/data/train.bin.txt", IN_DATA, "app", false),
+        ("app/data/train.csv", DATA, "app", false),
+        ("var/task/boto3-1.35.dist-info/METADATA", INSTALLED, "var/task", true),
+        ("app/libs/boto3-1.35.dist-info/METADATA", INSTALLED, "app/libs", true),
         ("opt/svc/big.parquet", DATA, "opt/svc", false),
         ("usr/src/app/dump.tar.gz", DATA, "usr/src/app", false),
         ("usr/local/bot/x.csv", DATA, "usr/local/bot", false),
@@ -68,6 +71,10 @@ fn leaves_alone_what_was_installed_and_what_is_code() {
         "app/checkpoints/model.safetensors",
         "app/checkpoints/load.py",
         "app/config.json",
+        "app/static/video.mp4",
+        "app/web/public/manual.zip",
+        "app/static/data/x.csv",
+        "var/task/boto3-1.35.dist-info/data/x.csv",
         "etc/x.csv",
     ];
     for path in table {
