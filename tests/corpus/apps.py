@@ -38,7 +38,30 @@ APP_ENV = [
     "KEYCLOAK_URL=https://sso.example.com/realms/ml",
     "MLFLOW_TRACKING_URI=http://mlflow.mlops.svc:5000",
     "WANDB_MODE=offline",
+    # Names that mention secrets, with the names of other things.
+    "TOKEN_COUNTER_MODEL=Qwen/Qwen2.5-7B-Instruct",
+    "TOKEN_CLASSIFICATION_MODEL=dslim/bert-base-NER-v1.0.2",
+    "SECRET_MANAGER_PROJECT=ml-prod-project-471112",
+    "VAULT_SECRET_MOUNT=kv-v2/ml/prod-2024",
+    "LLVM_PASS_PLUGIN=libFoo.so.1",
+    "TWO_PASS_CODEC=x264-2pass",
+    "PW_BROWSERS=chromium-1105",
+    "CREDENTIAL_SERVICE=creds-svc.prod:8443",
+    "TOKEN_ISSUER_SERVICE=auth-svc-v2.prod.cluster-1.local",
+    "GOOGLE_APPLICATION_CREDENTIALS=ml-prod-471112-8f3c2a1b9d0e.json",
+    "SECRET_KEY=collectstatic-only-0001",
+    "DJANGO_SECRET_KEY=build-only-not-used-42",
+    "ERRORS_DSN=https://" + hashlib.md5(b"errors").hexdigest() + "@errors.acme.io/45",
 ]
+
+
+def doubtful_env() -> list[str]:
+    """Values that are public or hashed: a warning each, so only one image has them."""
+    noise = Noise("doubtful")
+    return [
+        f"VITE_FIREBASE_API_KEY=AI{'za'}Sy{noise.of(string.ascii_letters + string.digits, 33)}",
+        f"ADMIN_PASSWORD=sha1:{noise.hex(12)}:{noise.hex(40)}",
+    ]
 
 
 class Noise:
@@ -85,6 +108,9 @@ def files(name: str, packages: list[str], language: str) -> dict[str, bytes | st
         "app/assets/tokenizer.json": tokenizer(noise),
         "app/models/__init__.py": '"""Request and response models."""\n',
     }
+    found |= references(noise)
+    if name == DOUBTFUL:
+        found |= doubtful(noise)
     if language == "node":
         found |= {"app/server.js": SERVER_JS, "app/package-lock.json": package_lock(noise, packages)}
     else:
@@ -99,6 +125,58 @@ def files(name: str, packages: list[str], language: str) -> dict[str, bytes | st
             "app/tests/fixtures/cassette.yaml": cassette(noise),
         }
     return found
+
+
+def references(noise: Noise) -> dict[str, str]:
+    """Values that lie elsewhere, that only a cluster can open, and words for people."""
+    return {
+        "app/deploy/sealed-secrets.yaml": SEALED.replace("{}", "AgBy" + noise.base64(600).rstrip("=")),
+        "app/deploy/external-secrets.yaml": EXTERNAL,
+        "app/infra/prod.tfvars": 'region = "eu-central-1"\ncredentials_bucket = "ml-creds-prod-2024-eu"\n',
+        "app/secrets.baseline.json": json.dumps(
+            {"version": "1.5.0", "results": {"a.py": [{"type": "Secret Keyword", "hashed_secret": noise.hex(40), "line_number": 7}]}}
+        ),
+        # The Google Cloud SDK's own client, which it publishes.
+        "app/client_secret.json": json.dumps(
+            {"installed": {"client_id": "764086051850.apps.googleusercontent.com", "client_secret": "d-FL95Q19q7" + "MQmFpd7hHD0Ty"}}
+        ),
+    }
+
+
+# The one image with values that deserve a warning.
+DOUBTFUL = "web"
+
+
+def doubtful(noise: Noise) -> dict[str, str]:
+    """What looks like a secret and is public, hashed, text for people, or somebody else's: no reason to refuse."""
+    google = [f"AI{'za'}Sy{noise.of(string.ascii_letters + string.digits, 33)}" for _ in range(3)]
+    elsewhere = [
+        "opt/miniconda3/share/doc/openssl/key.pem",
+        "opt/conda/envs/ml/share/openssl/key.pem",
+        "usr/local/lib/ruby/3.3.0/openssl/key.pem",
+        "usr/local/cuda-12.8/extras/demo_suite/key.pem",
+        "root/.cache/uv/archive-v0/Xz81kQ/tornado/key.pem",
+        "snap/core22/1748/etc/key.pem",
+        "root/.vscode-server/extensions/ms-python-2026.1/key.pem",
+    ]
+    keys = {place: private_key(noise) for place in elsewhere}
+    return keys | {
+        "app/web/.env.production": f"VITE_FIREBASE_API_KEY={google[0]}\nVITE_MAPS_API_KEY={google[1]}\n",
+        "app/web/index.html": f'<script src="https://maps.googleapis.com/maps/api/js?key={google[1]}&v=weekly"></script>\n',
+        "app/mobile/google-services.json": json.dumps({"client": [{"api_key": [{"current_key": google[2]}]}]}, indent=2),
+        "root/.jupyter/jupyter_server_config.json": json.dumps(
+            {"IdentityProvider": {"hashed_password": f"argon2:$argon2id$v=19$m=10240,t=10,p=8${noise.base64(16)}${noise.base64(32)}"}}
+        ),
+        "root/.jupyter/jupyter_notebook_config.py": f"c.NotebookApp.password = u'sha1:{noise.hex(12)}:{noise.hex(40)}'\n",
+        "app/locales/password.yml": "en:\n  password: Passwort9zurücksetzen\n  new_password: Enter8characters\n",
+        "app/locale/de/secrets.json": json.dumps({"password": "Kennwort-zurücksetzen2", "secret": "Geheimnis4u"}),
+        "app/prompts/secret_santa.txt": "Secret: Santa2026brings9gifts\nYou write short letters.\n",
+    }
+
+
+def private_key(noise: Noise) -> str:
+    """The shape of a private key, as packages have it for their examples."""
+    return certificate(noise).replace("CERTIFICATE", "PRIVATE" + " KEY")
 
 
 def certificate(noise: Noise) -> str:
@@ -245,6 +323,33 @@ data:
   HF_TOKEN: Y2hhbmdlbWU=
 stringData:
   password: <fill in>
+"""
+
+SEALED = """apiVersion: bitnami.com/v1alpha1
+kind: SealedSecret
+metadata: {name: app}
+spec:
+  encryptedData:
+    password: {}
+  template: {metadata: {name: app}}
+"""
+
+EXTERNAL = """apiVersion: external-secrets.io/v1beta1
+kind: ExternalSecret
+metadata: {name: app}
+spec:
+  secretStoreRef: {name: vault, kind: ClusterSecretStore}
+  data:
+    - secretKey: db-password-2024x
+      remoteRef: {key: prod/ml/db, property: Password2024x}
+---
+apiVersion: secrets-store.csi.x-k8s.io/v1
+kind: SecretProviderClass
+metadata: {name: app}
+spec:
+  secretObjects:
+    - secretName: app
+      data: [{key: api-key, objectName: api-key-2024x}]
 """
 
 DEPLOYMENT = """apiVersion: apps/v1

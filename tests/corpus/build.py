@@ -62,7 +62,7 @@ def add_app(image: Image, name: str, wanted: list[str], language: str) -> None:
             for place, content in files.items():
                 layer.file(place, content)
 
-    for pair in apps.APP_ENV:
+    for pair in apps.APP_ENV + (apps.doubtful_env() if name == apps.DOUBTFUL else []):
         image.set_env(pair)
     image.run("WORKDIR /app")
     image.run("COPY . /app # buildkit", packages.kept(f"app-{name}-{about}", make))

@@ -209,7 +209,29 @@ text("unicode-path", "app/données/clé.env", "HF_TOKEN={}\n", "hugging_face")
 text("run-secret", "run/secrets/hf_token", "{}", "hugging_face")
 text("backup-file", "app/settings.py.bak", 'HF_TOKEN = "{}"\n', "hugging_face")
 text("swap-file", "app/.settings.py.swp", 'b0VIM 9.0\x00\x00\x00\x00root\x00\x00HF_TOKEN = "{}"\x00', "hugging_face")
-text("sqlite", "app/airflow.db", "SQLite format 3\x00\x10\x00\x01\x01\x00@  \x00\x00connection\x00hf\x00{}\x00", "hugging_face")
+text("source-folder", "usr/src/app/.env", "HF_TOKEN={}\n", "hugging_face")
+file("source-folder-key", "usr/src/app/id_rsa", lambda v: values.rsa_traditional())
+text("source-folder-tests", "usr/src/app/tests/.env", "GITHUB_TOKEN={}\n", "github")
+text("web-root", "usr/share/nginx/html/.env", "GITHUB_TOKEN={}\n", "github")
+text("package-tests", f"{SITE}/churn/tests/.env", "GITHUB_TOKEN={}\n", "github", level="warn")
+file("url-at-sign", "app/.env.url", lambda v: f"DATABASE_URL=postgresql://ml:P@ss{v.of_name(9)}@db.acme.internal/app\n")
+file("url-slash", "app/.env.slash", lambda v: f"DATABASE_URL=postgresql://ml:{v.of_name(6)}/{v.of_name(9)}@db.acme.internal/app\n")
+file("word-in-password", "app/.env.word", lambda v: f"DB_PASSWORD=fastest-{v.of_name(9)}\n")
+file("json-web-key", "app/keys/jwks.json", lambda v: json.dumps({"keys": [values.web_key(v)]}, indent=2))
+file("json-web-key-in-env", "srv/jwk/.env", lambda v: "SIGNER='" + json.dumps(values.web_key(v)) + "'\n")
+file("vpn-login", "root/office.ovpn", lambda v: f"client\n<auth-user-pass>\nml\n{v.password()}\n</auth-user-pass>\n")
+file("connection-string", "app/web.config", lambda v: f'<add connectionString="Server=db;User Id=ml;Password={v.password()};" />\n', level="warn")
+file("token-under-base64", "app/ci.txt", lambda v: base64.b64encode(v.github().encode()).decode() + "\n", level="warn")
+file("sqlite", "app/airflow.db", values.database)
+
+
+def saved_image(v: Values) -> bytes:
+    """What `docker save` writes: layers without an extension, a home in one of them."""
+    home = heads.tarred([("root/.npmrc", f"//registry.npmjs.org/:_authToken={v.npm()}\n".encode())])
+    return heads.tarred([("manifest.json", b"[{}]"), (f"blobs/sha256/{hashlib.sha256(home).hexdigest()}", home)])
+
+
+file("saved-image", "app/backup/image.tar", saved_image)
 
 
 def two_layers(id_: str, path: str, template: str, kind: str, above: Callable[[LayerWriter], None]) -> None:
@@ -245,6 +267,9 @@ def config(id_: str, words: str, configure: Callable[[Image, Values], None]) -> 
 
 config("env-token", "`HF_TOKEN`", lambda i, v: i.set_env(f"HF_TOKEN={v.hugging_face()}"))
 config("env-by-name", "`COHERE_API_KEY`", lambda i, v: i.set_env(f"COHERE_API_KEY={v.of_name(40)}"))
+config("env-word-in-name", "`MAX_MIND_LICENSE_KEY`", lambda i, v: i.set_env(f"MAX_MIND_LICENSE_KEY={v.of_name(32)}"))
+config("env-word-in-password", "`DB_PASSWORD`", lambda i, v: i.set_env(f"DB_PASSWORD=Mastodon{v.of_name(6)}!"))
+config("env-bearer", "`AUTH_HEADER`", lambda i, v: i.set_env(f"AUTH_HEADER=Bearer {v.of_name(40)}"))
 config("env-password", "`DB_PASSWORD`", lambda i, v: i.set_env(f"DB_PASSWORD={v.password()}"))
 config("env-index-url", "`PIP_INDEX_URL`", lambda i, v: i.set_env(f"PIP_INDEX_URL=https://ci:{v.password()}@pypi.acme.internal/simple"))
 config("env-proxy", "`HTTPS_PROXY`", lambda i, v: i.set_env(f"HTTPS_PROXY=http://svc:{v.password()}@proxy.acme.internal:3128"))

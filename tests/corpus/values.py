@@ -6,6 +6,7 @@ None is written out anywhere in this repository; they come into being while the 
 import base64
 import json
 import random
+import sqlite3
 import string
 import subprocess
 import tempfile
@@ -197,3 +198,20 @@ def putty() -> str:
         "PuTTY-User-Key-File-2: ssh-rsa\nEncryption: none\nComment: ml@build\nPublic-Lines: 1\n"
         f"AAAAB3NzaC1yc2EAAAADAQABAAABAQ\nPrivate-Lines: {lines.count(chr(10)) + 1}\n{lines}\nPrivate-MAC: {'0a1f' * 10}\n"
     )
+
+
+def web_key(v: Values) -> dict[str, str]:
+    """An elliptic curve's private key as a JSON Web Key."""
+    x, y, d = (v.of(URL_SAFE, 43) for _ in range(3))
+    return {"kty": "EC", "crv": "P-256", "use": "sig", "kid": v.hex(16), "x": x, "y": y, "d": d}
+
+
+def database(v: Values) -> bytes:
+    """A real data base in which the token is one column among others: no sign stands between them."""
+    memory = sqlite3.connect(":memory:")
+    memory.execute("CREATE TABLE connection (id INTEGER PRIMARY KEY, conn_id TEXT, conn_type TEXT, host TEXT, password TEXT, extra TEXT)")
+    rows = [(f"conn_{number}", "http", "hub.acme.internal", v.of_name(20), "{}") for number in range(50)]
+    rows[33] = ("hf_default", "huggingface", "huggingface", v.hugging_face(), "none")
+    memory.executemany("INSERT INTO connection (conn_id, conn_type, host, password, extra) VALUES (?, ?, ?, ?, ?)", rows)
+    memory.commit()
+    return memory.serialize()

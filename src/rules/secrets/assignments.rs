@@ -41,7 +41,7 @@ pub fn weigh(name: &str, value: &str) -> Option<Strength> {
     // `TOKEN_COUNTER_MODEL`, `CREDENTIAL_SERVICE`: about secrets, with names of things.
     let is_thing = !ends && (values::is_compound(value) || !is_striking(value));
     let is_sure = ends && !names::is_bundled(name);
-    (!is_other && !is_thing).then(|| if is_sure { strength } else { Weak })
+    (!is_other && !is_thing).then_some(if is_sure { strength } else { Weak })
 }
 
 /// Whether the value alone makes people look.

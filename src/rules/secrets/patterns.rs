@@ -68,8 +68,16 @@ const fn token(
     regex: &'static str,
     check: fn(&[u8], &[u8]) -> Option<Strength>,
 ) -> Pattern {
-    let (place, is_public_behind) = (Place::Start, nowhere as fn(&[u8]) -> bool);
-    Pattern { kind, title, keywords, place, regex, check, is_public_behind, reach: USUAL_REACH }
+    Pattern {
+        kind,
+        title,
+        keywords,
+        place: Place::Start,
+        regex,
+        check,
+        is_public_behind: nowhere,
+        reach: USUAL_REACH,
+    }
 }
 
 impl Pattern {
@@ -166,7 +174,8 @@ fn in_web_page(before: &[u8]) -> bool {
         || name.is_some_and(is_bundled)
 }
 
-/// Yandex's tokens for people begin with the number's first bytes, which are few.
+/// Behind the version, Yandex's tokens have one of a few heads; without it, random text may look
+/// the same.
 fn yandex(value: &[u8], behind: &[u8]) -> Option<Strength> {
     let is_known = [&b"y0_Ag"[..], b"y0__x", b"y0__w"].iter().any(|head| value.starts_with(head));
     dense(value, behind).map(|strength| if is_known { strength } else { Weak })

@@ -71,7 +71,7 @@ fn password(text: &str, start: usize) -> Option<Range<usize>> {
             .filter(|(_, byte)| **byte == b'@')
             .map(move |(at, _)| range.start + at)
     };
-    let end = signs(plain.clone()).last();
+    let end = signs(plain.clone()).next_back();
     if let Some(end) =
         end.filter(|end| is_whole_host(text, *end) || bytes.get(plain.end) != Some(&b'/'))
     {
