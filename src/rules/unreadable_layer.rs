@@ -33,7 +33,7 @@ static META: Meta = Meta {
         archives, data behind the end, decompression bombs, paths that leave the root, headers \
         that two readers understand differently, data that belongs to no file, indexes for lazy \
         loading (eStargz, zstd:chunked) that list other files than the archive, sizes beyond the \
-        caps. From the manifest: unknown, encrypted and foreign layer types, layers with `urls`, \
+        caps. From the manifest: unknown and encrypted layer types, layers with `urls`, \
         lazy-loading blobs without a tar archive.",
     why: "What cannot be read cannot be passed. A layer that the scanner and the container \
         runtime read differently is a way past every other rule.",

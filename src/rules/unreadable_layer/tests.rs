@@ -23,11 +23,25 @@ fn plain_layers_pass() {
 }
 
 #[test]
+fn foreign_layers_are_read_unless_they_are_elsewhere() {
+    for media_type in [
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    ] {
+        let mut sample = with_type(media_type);
+        assert_eq!(sample.words(), "", "{media_type}");
+        sample.image.manifest.layers[0].urls.push("https://example.com/layer".into());
+        assert_eq!(sample.level(), Some(Level::Deny), "{media_type}");
+    }
+}
+
+#[test]
 fn other_types_are_refused() {
     for media_type in [
         "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+brotli",
+        "application/vnd.docker.image.rootfs.foreign.diff.zip",
         "application/vnd.oci.image.layer.nydus.blob.v1",
         "application/vnd.cncf.model.weight.v1.tar",
         "application/octet-stream",

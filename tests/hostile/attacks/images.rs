@@ -14,6 +14,7 @@ use super::{Attack, PLANTED, UNREADABLE, WEIGHTS, holding};
 
 const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const STATEMENT: &str = "application/vnd.in-toto+json";
+const FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
 
 /// An image with its manifest changed.
 pub fn edited(image: BuiltImage, change: impl FnOnce(&mut Value)) -> BuiltImage {
@@ -125,8 +126,11 @@ fn descriptors() -> Vec<Attack> {
         lie("encrypted-layer", "is encrypted", || {
             typed(clean(), &format!("{OCI_LAYER}+encrypted"))
         }),
-        lie("foreign-layer", "lies outside the registry", || {
-            typed(clean(), "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
+        Attack::image("foreign-layer", WEIGHTS, PLANTED, || typed(planted(), FOREIGN)),
+        lie("foreign-layer-with-urls", "may be fetched from elsewhere", || {
+            edited(typed(clean(), FOREIGN), |manifest| {
+                manifest["layers"][0]["urls"] = json!(["https://go.microsoft.com/fwlink/"]);
+            })
         }),
         lie("layer-with-urls", "may be fetched from elsewhere", || {
             edited(clean(), |manifest| {
