@@ -13,9 +13,6 @@ use crate::model::{
 use crate::resolve::Resolved;
 use crate::rules::{Around, image_size, unreadable_layer};
 
-/// Most different layers of one subject, all platforms together. A hundred platforms with twenty
-/// layers of their own each are an attack.
-pub(super) const MAX_LAYERS: usize = 2000;
 /// Text of configurations beyond which judging is no work for a thread that serves requests.
 const HEAVY_BYTES: usize = 64 * 1024;
 
