@@ -118,6 +118,10 @@ impl Sought {
         let digest = Some(self.resolved.digest.clone());
         let judgeable = self.judgeable(learned, self.images());
         let mut verdict = self.question.judge(digest, &judgeable, undecided);
+        if judgeable.is_empty() {
+            let kinds = self.resolved.skipped.iter().map(|skipped| skipped.kind.as_str());
+            verdict.findings.extend(self.question.remark(unreadable_layer::no_image(kinds)));
+        }
         verdict.stats = learned.stats;
         verdict
     }

@@ -183,3 +183,21 @@ fn details_are_cut_and_harmless() {
     assert!(!detail.contains('\u{7}'));
     assert!(defect(Defect::NotATar, "").particulars.is_empty());
 }
+
+#[test]
+fn what_is_no_image_is_named() {
+    let words = |kinds: &[&str]| no_image(kinds.iter().copied()).message;
+    let lines = [
+        words(&[]),
+        words(&["application/vnd.cncf.helm.config.v1+json"]),
+        words(&["c", "a", "b", "a"]),
+        words(&["c", "a\u{1b}", "b", "e", "d"]),
+    ];
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    no container image in the index
+    no container image: artifact of type application/vnd.cncf.helm.config.v1+json
+    no container image: artifact of type a, b, c
+    no container image: artifact of type a�, b, c and 2 more
+    ");
+    assert_eq!(no_image([].into_iter()).level, Level::Warn);
+}

@@ -80,6 +80,12 @@ fn holding_as(media_type: &str, content: &[u8]) -> BuiltImage {
     typed(holding(content.to_vec()), media_type)
 }
 
+/// What `cosign sign` pushes.
+pub fn honest_signature() -> BuiltImage {
+    let config = br#"{"architecture":"","os":"","config":{},"rootfs":{"type":"layers"}}"#;
+    configured(holding_as(SIGNATURE, br#"{"critical":{}}"#), config.to_vec())
+}
+
 /// An image that calls itself an attestation, with so many good statements.
 fn statements(count: usize) -> BuiltImage {
     let mut image = holding_as(STATEMENT, b"{}");
