@@ -73,7 +73,8 @@ impl ConfigFile {
 /// Options of `check`.
 #[derive(Debug, Clone, Args)]
 pub struct Check {
-    /// A reference (`registry.example.com/ml/app:1.4`), an OCI layout folder (`oci:DIR[:TAG]`) or
+    /// A reference (`registry.example.com/ml/app:1.4`), an OCI layout (a folder `oci:DIR[:TAG]`
+    /// or an archive `oci-archive:FILE[:TAG]`, as `docker buildx build -o type=oci` writes it) or
     /// an archive of `docker save` (`docker-archive:FILE[:REF]`).
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<String>,

@@ -91,6 +91,17 @@ impl Question {
         }
     }
 
+    /// A remark about the subject as a whole, as far as the policy wants to hear of its rule.
+    pub fn remark(&self, mut finding: Finding) -> Option<Finding> {
+        let applied = self.policy.applied(&self.reference, self.namespace.as_deref());
+        let mut of_rules = RULES.iter().zip(applied);
+        let (_, applied) = of_rules.find(|(rule, _)| rule.meta().id == finding.rule)?;
+        finding.level = finding.level.min(applied.level).min(Level::Warn);
+        let mut findings = vec![finding];
+        self.waive(&mut findings);
+        findings.pop().filter(|finding| finding.level > Level::Ignore)
+    }
+
     /// Whether what is known suffices to refuse, whatever is learned later; asking those rules
     /// only that have something new to say.
     pub fn is_denied(&self, images: &[Judgeable<'_>], has_news: &dyn Fn(&RuleId) -> bool) -> bool {

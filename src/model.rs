@@ -9,6 +9,8 @@ pub mod manifest;
 
 pub(crate) mod lookalike;
 
+pub mod platform;
+
 pub mod image;
 
 pub mod dockerfile;
@@ -29,8 +31,9 @@ pub use digest::{Digest, Hasher};
 pub use entry::{Entry, EntryKind};
 pub use fact::{Fact, LayerFacts};
 pub use finding::{Finding, Level, RuleId};
-pub use image::{Image, ImageConfig, Platform};
+pub use image::{Image, ImageConfig};
 pub use manifest::{Descriptor, Document};
+pub use platform::Platform;
 pub use reference::Reference;
 pub use referrer::Referrer;
 pub use verdict::{Cause, Decision, Undecided, Verdict};

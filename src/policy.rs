@@ -45,7 +45,7 @@ pub enum Platforms {
     /// Every one.
     #[default]
     All,
-    /// Those that match one of these (`os/arch` or `os/arch/variant`).
+    /// Those that a machine of one of these kinds (`os/arch` or `os/arch/variant`) may be given.
     Listed(Vec<String>),
 }
 

@@ -1,5 +1,5 @@
 //! Step 3, fetch: how images are read, as a trait. Behind it are a registry over HTTP, an OCI
-//! layout folder and a docker archive file.
+//! layout (a folder or an archive of one) and a docker archive file.
 
 // A registry over HTTP, from the outside in.
 pub mod client;

@@ -4,11 +4,14 @@
 //! judged; what is wrong with the registry is an error. The result knows no policy: every
 //! platform is in it, and [`Resolved::wanted`] picks.
 
-mod attestation;
+mod config;
+mod documents;
+mod parts;
 mod walk;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::documents::MAX_DOCUMENTS;
 use crate::model::{Digest, Image, Platform, Reference};
 use crate::policy::Platforms;
 use crate::registry::{FetchError, Registry};
@@ -20,6 +23,9 @@ pub const MAX_MANIFESTS: usize = 500;
 /// Most bytes of manifests and configurations below one reference. Twenty platforms take 2 MiB;
 /// what was read stays in memory, so 500 configurations of the largest size must not.
 pub const MAX_READ_BYTES: u64 = 32 * 1024 * 1024;
+/// Most different layers below one reference. A hundred platforms with twenty layers of their own
+/// each are an attack.
+pub const MAX_LAYERS: usize = 2000;
 /// Children fetched at the same time.
 const CONCURRENCY: usize = 8;
 
@@ -47,6 +53,9 @@ pub struct AbsentManifest {
     pub platform: Platform,
     /// What the registry said.
     pub detail: String,
+    /// Whether the index calls it a layer or part of a cache, which nobody has to have.
+    #[serde(default)]
+    pub is_part: bool,
 }
 
 /// All that a digest stands for. Stored by that digest if it [is lasting](Resolved::is_lasting).
@@ -62,21 +71,26 @@ pub struct Resolved {
     pub images: Vec<Image>,
     /// What else is in it.
     pub skipped: Vec<SkippedManifest>,
-    /// What could not be looked at, for platforms that nobody wanted when it was asked for.
+    /// What could not be looked at: for platforms that nobody wanted when it was asked for, or
+    /// for none at all.
     #[serde(default)]
     pub absent: Vec<AbsentManifest>,
     /// Bytes of manifests and configurations that were read.
     pub bytes_read: u64,
+    /// Whether something in it was not as it should be and might be run once it is: it holds for
+    /// this answer only.
+    #[serde(default)]
+    pub is_passing: bool,
 }
 
 impl Resolved {
     /// Raise it when more is read of a manifest or configuration, or is taken otherwise.
-    pub const VERSION: u32 = 2;
+    pub const VERSION: u32 = 3;
 
     /// Whether this is as true tomorrow and elsewhere: what one registry lacks now, another has,
     /// or the same one after the rest of a push.
     pub fn is_lasting(&self) -> bool {
-        self.absent.is_empty()
+        self.absent.is_empty() && !self.is_passing
     }
 
     /// What would have to be judged for these platforms and is absent. Must be asked before
@@ -84,7 +98,11 @@ impl Resolved {
     /// Where no image is for a wanted platform all of them are judged, so none may be absent.
     pub fn lacks(&self, platforms: &Platforms) -> Option<&AbsentManifest> {
         let needs_all = self.wanted(platforms).is_empty();
-        self.absent.iter().find(|absent| needs_all || platforms.include(&absent.platform))
+        let is_wanted = |platform: &Platform| !platform.is_nobodys() && platforms.include(platform);
+        let is_needed = |absent: &&AbsentManifest| {
+            !absent.is_part && (needs_all || is_wanted(&absent.platform))
+        };
+        self.absent.iter().find(is_needed)
     }
 
     /// The images that a policy wants judged. One whose platform nobody names might run

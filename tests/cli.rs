@@ -79,7 +79,8 @@ fn help_explains_check() {
 
     Arguments:
       <IMAGE>...
-              A reference (`registry.example.com/ml/app:1.4`), an OCI layout folder (`oci:DIR[:TAG]`) or
+              A reference (`registry.example.com/ml/app:1.4`), an OCI layout (a folder `oci:DIR[:TAG]`
+              or an archive `oci-archive:FILE[:TAG]`, as `docker buildx build -o type=oci` writes it) or
               an archive of `docker save` (`docker-archive:FILE[:REF]`)
 
     Options:

@@ -73,6 +73,25 @@ fn honest_layers_for_lazy_loading_pass() {
     }
 }
 
+#[test]
+fn a_signature_is_no_image_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    write_layout(dir.path(), "1", &attacks::images::honest_signature());
+    let verdict = check(&[dir.path().to_owned()]).remove(0);
+    assert_eq!(verdict["decision"], "allow");
+    assert_eq!(verdict["images"], serde_json::json!([]));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&verdict["findings"]).unwrap(), @r#"
+    [
+      {
+        "fix": "nothing of it was judged; if it should be run, push it as an image with its configuration and layers",
+        "level": "warn",
+        "message": "no container image: artifact of type application/vnd.dev.cosign.simplesigning.v1+json",
+        "rule": "unreadable-layer"
+      }
+    ]
+    "#);
+}
+
 /// The large ones are only made by `make hostile`; their names are checked here.
 #[test]
 fn names_are_good_folder_names() {

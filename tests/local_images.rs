@@ -14,6 +14,7 @@ use plimsoll::resolve::resolve;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::process::plimsoll;
 use crate::support::registry::{OCI_CONFIG, OCI_LAYER, descriptor, manifest};
 
 /// A layout folder under construction.
@@ -134,6 +135,120 @@ async fn damaged_blobs_of_a_layout_are_noticed() {
     std::fs::write(dir.blob_path(&image.digest), "{}").unwrap();
     let error = OciLayout::open(dir.path(), None).await.unwrap_err();
     assert!(matches!(error, FetchError::Mismatch(_)), "{error}");
+}
+
+/// A layout folder as an archive next to it, and the folder that holds that.
+fn packed(layout: &LayoutDir) -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("image.tar");
+    let mut tar = tar::Builder::new(std::fs::File::create(&path).unwrap());
+    tar.append_dir_all("", layout.path()).unwrap();
+    tar.finish().unwrap();
+    (dir, path)
+}
+
+#[tokio::test]
+async fn an_archive_of_a_layout_is_read_like_the_folder() {
+    let layout = LayoutDir::new();
+    let content = vec![7; 700_000];
+    let (one, two) = (layout.put_image(b"layer one"), layout.put_image(&content));
+    layout.write_index(&[(&one, Some("1")), (&two, Some("2"))]);
+    let (_dir, file) = packed(&layout);
+    let source = Source::LayoutArchive { file: file.clone(), tag: Some("2".into()) };
+    let registry = source.open().await.unwrap().unwrap();
+    let found = resolved(&*registry).await;
+    assert_eq!(found.digest, two.digest);
+    let layer = &found.images[0].manifest.layers[0];
+    assert_eq!(read(&*registry, layer).await.unwrap(), content);
+    let wrong = Descriptor { size: layer.size - 1, ..layer.clone() };
+    assert!(matches!(read(&*registry, &wrong).await, Err(FetchError::Mismatch(_))));
+    let gone = descriptor(OCI_LAYER, b"gone");
+    assert!(matches!(read(&*registry, &gone).await, Err(FetchError::NotFound(_))));
+    let both = resolved(&OciLayout::open_archive(file, None).await.unwrap()).await;
+    assert_eq!(both.images.len(), 2);
+}
+
+#[tokio::test]
+async fn an_archive_of_a_layout_lists_what_refers_to_its_images() {
+    let layout = LayoutDir::new();
+    let image = layout.put_image(b"a");
+    let config = layout.put("application/sarif+json", b"{}");
+    let mut report = manifest(&config, &[]);
+    report["subject"] = json!(image);
+    let report = layout.put("", report.to_string().as_bytes());
+    let gone = descriptor("", b"of another copy");
+    layout.write_index(&[(&image, Some("1")), (&report, None), (&gone, None)]);
+    let (_dir, file) = packed(&layout);
+    let opened = OciLayout::open_archive(file, Some("1")).await.unwrap();
+    let referrers = opened.referrers(&"localhost/x:1".parse().unwrap(), &image.digest).await;
+    assert!(referrers.missed.is_none(), "{referrers:?}");
+    assert_eq!(referrers.found[0].types, ["application/sarif+json"]);
+}
+
+#[tokio::test]
+async fn a_wrong_prefix_says_the_right_one() {
+    let layout = LayoutDir::new();
+    let image = layout.put_image(b"layer");
+    layout.write_index(&[(&image, Some("1"))]);
+    let (_dir, oci) = packed(&layout);
+    let (_dir, docker) = archive(&[Member::File("manifest.json", b"[]")]);
+    let (_dir, neither) = archive(&[Member::File("x", b"")]);
+    let opened = async |prefix: &str, path: &Path| {
+        let text = format!("{prefix}:{}", path.display());
+        let source: Source = text.parse().unwrap();
+        let Err(error) = source.open().await else { panic!("{text}") };
+        error.to_string().replace(&path.display().to_string(), "PATH")
+    };
+    let words = [
+        opened("oci", &oci).await,
+        opened("oci-archive", layout.path()).await,
+        opened("docker-archive", layout.path()).await,
+        opened("oci-archive", &docker).await,
+        opened("docker-archive", &oci).await,
+        opened("oci-archive", &neither).await,
+        opened("docker-archive", &neither).await,
+        opened("oci-archive", &layout.path().join("index.json")).await,
+        opened("oci-archive", &layout.path().join("gone")).await,
+    ];
+    insta::assert_snapshot!(words.join("\n"), @r"
+    cannot read image from disk: not a folder (hint: for an archive write `oci-archive:FILE`, or `docker-archive:FILE` for one of `docker save`): `PATH`
+    cannot read image from disk: a folder, no archive (hint: for a layout folder write `oci:DIR[:TAG]`): `PATH`
+    cannot read image from disk: a folder, no archive (hint: for a layout folder write `oci:DIR[:TAG]`): `PATH`
+    cannot read image from disk: not an OCI archive: there is no `index.json` (hint: it is one of `docker save`, `docker-archive:FILE`): `PATH`
+    cannot read image from disk: not a docker archive: there is no `manifest.json` (hint: it is an OCI layout in an archive, `oci-archive:FILE`): `PATH`
+    cannot read image from disk: not an OCI archive: there is no `index.json`: `PATH`
+    cannot read image from disk: not a docker archive: there is no `manifest.json`: `PATH`
+    cannot read image from disk: not a tar archive (hint: write one with `docker buildx build -o type=oci,dest=FILE`): `PATH`
+    not found: no such file (hint: check the path): `PATH`
+    ");
+}
+
+#[test]
+fn what_skopeo_packs_is_read() {
+    let layout = LayoutDir::new();
+    let config = layout.put(
+        OCI_CONFIG,
+        br#"{"os":"linux","architecture":"amd64","config":{},
+        "rootfs":{"type":"layers","diff_ids":[]}}"#,
+    );
+    let image = layout.put(
+        "application/vnd.oci.image.manifest.v1+json",
+        manifest(&config, &[]).to_string().as_bytes(),
+    );
+    layout.write_index(&[(&image, Some("1"))]);
+    std::fs::write(layout.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    let file = layout.path().join("packed.tar");
+    let mut skopeo = std::process::Command::new("skopeo");
+    skopeo.args(["--insecure-policy", "--tmpdir"]).arg(layout.path()).arg("copy");
+    skopeo.arg(format!("oci:{}:1", layout.path().display()));
+    skopeo.arg(format!("oci-archive:{}:2", file.display()));
+    let output = skopeo.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let image = format!("oci-archive:{}:2", file.display());
+    let output = plimsoll().args(["check", "--no-cache", "-o", "json", &image]).output().unwrap();
+    let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&verdict["decision"], &verdict["image"]), (&"allow".into(), &image.into()));
+    assert_eq!(verdict["images"][0]["platform"], "linux/amd64");
 }
 
 enum Member<'a> {

@@ -1,5 +1,7 @@
 //! From a reference to images: indexes, platforms, attestations, and what is wrong with them.
 
+mod others;
+
 use plimsoll::model::image::MAX_CONFIG_BYTES;
 use plimsoll::model::manifest::{MAX_MANIFEST_BYTES, OCI_INDEX, OCI_MANIFEST};
 use plimsoll::model::{Cause, Descriptor, Digest};
@@ -40,8 +42,12 @@ async fn resolved(registry: &FakeRegistry) -> Resolved {
 /// An index's line for a manifest.
 fn child(digest: &Digest, platform: &str) -> Value {
     let mut child = json!({"mediaType": OCI_MANIFEST, "digest": digest, "size": 1});
-    if let Some((os, architecture)) = platform.split_once('/') {
+    let parts: Vec<&str> = platform.split('/').collect();
+    if let [os, architecture, variant @ ..] = parts.as_slice() {
         child["platform"] = json!({"os": os, "architecture": architecture});
+        if let [variant] = variant {
+            child["platform"]["variant"] = json!(variant);
+        }
     }
     child
 }

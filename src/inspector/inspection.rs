@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::flight::{Arrival, GRACE_BYTES, IsCertain, Landing, Ticket};
 use super::reading::Reading;
-use super::sought::{Learned, MAX_LAYERS, Sought};
+use super::sought::{Learned, Sought};
 use super::{Inspector, until};
 use crate::metrics::{LayerResult, Phase};
 use crate::model::{Cause, Descriptor, Digest, LayerFacts, Undecided, Verdict};
+use crate::resolve::MAX_LAYERS;
 
 /// Layers of one subject that are waited for at the same time.
 const AT_ONCE: usize = 32;
@@ -133,6 +134,7 @@ impl Inspection {
 
     /// Reads the missing layers until all are known, a denial is certain or time is up.
     async fn read(&mut self, mut waiting: VecDeque<Descriptor>) {
+        // That many are a defect of the image; this is for policies that do not refuse it.
         if waiting.len() > MAX_LAYERS {
             let detail = format!("{} layers to read (limit {MAX_LAYERS})", waiting.len());
             return self.learned.miss(Undecided::new(Cause::Overloaded, detail));

@@ -68,6 +68,7 @@ impl Inner {
         // What was absent when somebody with other wishes asked may be there by now; if it still
         // is not, `resolve` says so.
         if let Some(known) = self.known.image(digest).await
+            && !known.is_passing
             && known.lacks(platforms).is_none()
         {
             return Ok((known, 0));

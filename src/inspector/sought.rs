@@ -14,9 +14,6 @@ use crate::model::{
 use crate::resolve::Resolved;
 use crate::rules::{Around, image_size, unreadable_layer};
 
-/// Most different layers of one subject, all platforms together. A hundred platforms with twenty
-/// layers of their own each are an attack.
-pub(super) const MAX_LAYERS: usize = 2000;
 /// Text of configurations beyond which judging is no work for a thread that serves requests.
 const HEAVY_BYTES: usize = 64 * 1024;
 
@@ -129,6 +126,10 @@ impl Sought {
         let digest = Some(self.resolved.digest.clone());
         let judgeable = self.judgeable(learned, self.images());
         let mut verdict = self.question.judge(digest, &judgeable, undecided);
+        if judgeable.is_empty() {
+            let kinds = self.resolved.skipped.iter().map(|skipped| skipped.kind.as_str());
+            verdict.findings.extend(self.question.remark(unreadable_layer::no_image(kinds)));
+        }
         verdict.stats = learned.stats;
         verdict
     }

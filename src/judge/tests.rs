@@ -208,3 +208,18 @@ fn what_is_no_reference_is_undecided_by_the_policy() {
     policy.undecided = BTreeMap::from([(Cause::NotFound, OnUndecided::Warn)]);
     assert_eq!(judge(&policy, Some("ml")).decision, Decision::Allow);
 }
+
+#[test]
+fn a_remark_is_heard_as_far_as_the_policy_wants() {
+    let table = [
+        (Policy::default(), Some(Level::Warn)),
+        (with_level(Level::Warn), Some(Level::Warn)),
+        (with_level(Level::Ignore), None),
+        (with_exception(jiff::civil::date(2027, 1, 1)), None),
+    ];
+    for (policy, expected) in table {
+        let remark = unreadable_layer::no_image(["x/y"].into_iter());
+        let heard = question(policy.clone()).remark(remark);
+        assert_eq!(heard.map(|finding| finding.level), expected, "{policy:?}");
+    }
+}

@@ -2,49 +2,15 @@
 //! each. Source: OCI image-spec config.md.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::manifest::{Manifest, null_as_default};
-use super::{Descriptor, Digest, lookalike};
+use super::{Descriptor, Digest, Platform, lookalike};
 
 /// Largest image configuration we read, in bytes. Real ones stay below 100 kB.
 pub const MAX_CONFIG_BYTES: u64 = 8 * 1024 * 1024;
-
-/// Operating system and processor an image is for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
-pub struct Platform {
-    /// Operating system, such as `linux`.
-    #[serde(default)]
-    pub os: String,
-    /// Processor architecture in Go's words, such as `amd64`.
-    #[serde(default)]
-    pub architecture: String,
-    /// Variant of the architecture, such as `v8`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variant: Option<String>,
-}
-
-impl Platform {
-    /// Whether `wanted` (`os/arch` or `os/arch/variant`) names this platform.
-    pub fn matches(&self, wanted: &str) -> bool {
-        let mut parts = wanted.splitn(3, '/');
-        parts.next() == Some(&self.os)
-            && parts.next() == Some(&self.architecture)
-            && parts.next().is_none_or(|variant| self.variant.as_deref() == Some(variant))
-    }
-}
-
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known =
-            |text: &str| if text.is_empty() { "unknown".to_owned() } else { text.to_owned() };
-        write!(f, "{}/{}", known(&self.os), known(&self.architecture))?;
-        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
-    }
-}
 
 /// One step of the build, from the configuration's `history`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -2,10 +2,13 @@
 //! where clients are lenient and refused where two readers could disagree.
 //! Sources: image-spec manifest.md and image-index.md; `research/events.md` section 3.2.
 
+mod kind;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::kind::ManifestKind;
 use super::{Digest, Platform, lookalike};
 
 /// Largest manifest or index we read: distribution's own hard cap (`maxManifestBodySize`).
@@ -29,18 +32,6 @@ pub const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
     application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.docker.distribution.manifest.list.v2+json";
-
-const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
-const IN_TOTO: &str = "application/vnd.in-toto+json";
-/// What Docker takes for an image's configuration besides the two above (`ImageTypes`): old
-/// builders left the type out or wrote octet-stream, some registries served what they had.
-const OTHER_CONFIGS: &[&str] = &["", "application/octet-stream", "application/json", "text/html"];
-/// A Docker plugin: not run by `docker run`, but CRI-O does not ask.
-const DOCKER_PLUGIN: &str = "application/vnd.docker.plugin.v1+json";
-/// What the types of an image's layers start with.
-const LAYERS: [&str; 2] =
-    ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."];
 
 /// A typed link to other content (image-spec descriptor.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,20 +93,6 @@ pub struct Manifest {
     /// Type of an artifact that is no container image.
     #[serde(default)]
     pub artifact_type: Option<String>,
-}
-
-/// What a manifest is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ManifestKind {
-    /// Something a container runtime can run.
-    Image,
-    /// BuildKit's provenance or SBOM next to an image: every layer is an in-toto statement.
-    Attestation,
-    /// Anything else kept in a registry (chart, signature, model artifact), by its type.
-    Artifact(String),
-    /// An image if its configuration has a `rootfs`, else an artifact of that type: some runtimes
-    /// look at the content only, and artifacts borrow the types of layers.
-    Unclear(String),
 }
 
 /// Why a document is no manifest we can judge.
@@ -215,39 +192,10 @@ impl RawDocument {
 }
 
 impl Manifest {
-    /// What this manifest is for, by its content. A child called `unknown/unknown` whose layers
-    /// are file systems is an image (`research/events.md` section 3.2), and so is whatever some
-    /// runtime unpacks: Docker by the configuration's type, CRI-O every manifest of Docker's type.
-    pub fn kind(&self) -> ManifestKind {
-        let config = self.config.media_type.as_str();
-        let is_dockers = self.media_type.as_deref() == Some(DOCKER_MANIFEST);
-        if is_dockers && config != DOCKER_PLUGIN {
-            return ManifestKind::Image;
-        }
-        let is_statement = |layer: &Descriptor| layer.media_type == IN_TOTO;
-        if !self.layers.is_empty() && self.layers.iter().all(is_statement) {
-            return ManifestKind::Attestation;
-        }
-        if matches!(config, OCI_CONFIG | DOCKER_CONFIG) || OTHER_CONFIGS.contains(&config) {
-            return ManifestKind::Image;
-        }
-        let kind = self.artifact_type.clone().unwrap_or_else(|| config.to_owned());
-        // Without a type, the registry's header makes it Docker's or not.
-        if self.media_type.is_none() || self.layers.iter().any(is_file_system) {
-            ManifestKind::Unclear(kind)
-        } else {
-            ManifestKind::Artifact(kind)
-        }
-    }
-
     /// Sum of the layers' compressed sizes in bytes.
     pub fn compressed_bytes(&self) -> u64 {
         self.layers.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.size))
     }
-}
-
-fn is_file_system(layer: &Descriptor) -> bool {
-    LAYERS.iter().any(|start| layer.media_type.starts_with(start))
 }
 
 fn cap(what: &'static str, count: usize, limit: usize) -> Result<(), ManifestError> {
@@ -268,72 +216,14 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+
     fn descriptor(media_type: &str) -> Value {
         json!({"mediaType": media_type, "digest": Digest::of(media_type.as_bytes()), "size": 7})
     }
 
     fn parse(value: &Value) -> Result<Document, ManifestError> {
         Document::parse(value.to_string().as_bytes())
-    }
-
-    fn manifest(config: &str, layers: &[&str]) -> Manifest {
-        typed(Some(OCI_MANIFEST), config, layers)
-    }
-
-    fn typed(media_type: Option<&str>, config: &str, layers: &[&str]) -> Manifest {
-        let layers: Vec<Value> = layers.iter().map(|layer| descriptor(layer)).collect();
-        let config = descriptor(config);
-        match parse(&json!({"schemaVersion": 2, "mediaType": media_type,
-            "config": config, "layers": layers}))
-        {
-            Ok(Document::Manifest(manifest)) => *manifest,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn tells_images_from_artifacts_and_attestations() {
-        let layer = "application/vnd.oci.image.layer.v1.tar+gzip";
-        let table = [
-            (manifest(OCI_CONFIG, &[layer]), ManifestKind::Image),
-            (manifest(DOCKER_CONFIG, &[layer]), ManifestKind::Image),
-            (manifest("", &[layer]), ManifestKind::Image),
-            (manifest(OCI_CONFIG, &[]), ManifestKind::Image),
-            (manifest(OCI_CONFIG, &[IN_TOTO, IN_TOTO]), ManifestKind::Attestation),
-            // An attestation-looking manifest that carries a file system is an image.
-            (manifest(OCI_CONFIG, &[IN_TOTO, layer]), ManifestKind::Image),
-            (
-                manifest("application/vnd.cncf.helm.config.v1+json", &["x"]),
-                ManifestKind::Artifact("application/vnd.cncf.helm.config.v1+json".into()),
-            ),
-        ];
-        for (manifest, kind) in table {
-            assert_eq!(manifest.kind(), kind, "{manifest:?}");
-        }
-    }
-
-    #[test]
-    fn an_image_dressed_as_an_artifact_is_not_skipped() {
-        const HELM: &str = "application/vnd.cncf.helm.config.v1+json";
-        let oci = "application/vnd.oci.image.layer.v1.tar+gzip";
-        let docker = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-        for config in OTHER_CONFIGS {
-            assert_eq!(manifest(config, &["x"]).kind(), ManifestKind::Image, "{config}");
-        }
-        for config in [HELM, "x/y", IN_TOTO] {
-            let unclear = ManifestKind::Unclear(config.into());
-            assert_eq!(typed(Some(DOCKER_MANIFEST), config, &["x"]).kind(), ManifestKind::Image);
-            assert_eq!(
-                typed(Some(DOCKER_MANIFEST), config, &[IN_TOTO]).kind(),
-                ManifestKind::Image
-            );
-            assert_eq!(typed(None, config, &["x"]).kind(), unclear);
-            assert_eq!(manifest(config, &["x", oci]).kind(), unclear);
-            assert_eq!(manifest(config, &[docker]).kind(), unclear);
-            assert_eq!(manifest(config, &["x"]).kind(), ManifestKind::Artifact(config.into()));
-        }
-        let plugin = typed(Some(DOCKER_MANIFEST), DOCKER_PLUGIN, &[docker]);
-        assert_eq!(plugin.kind(), ManifestKind::Unclear(DOCKER_PLUGIN.into()));
     }
 
     #[test]

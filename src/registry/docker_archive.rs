@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::tar_index::{self, Stretch, TarIndex};
+use super::tar_index::{Kind, Stretch, TarIndex};
 use super::{BlobStream, FetchError, RawManifest, Referrers, Registry, layout, local};
 use crate::model::digest::Algorithm;
 use crate::model::manifest::{MAX_LAYERS, MAX_MANIFEST_BYTES, OCI_MANIFEST};
@@ -21,6 +21,7 @@ use crate::model::{Descriptor, Digest, Hasher, Reference};
 
 const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+const KIND: Kind = Kind { name: "a docker archive", writer: "docker save" };
 const HASH_CHUNK_BYTES: usize = 128 * 1024;
 
 /// One image of `manifest.json`.
@@ -54,13 +55,7 @@ impl DockerArchive {
 }
 
 fn open(path: PathBuf, reference: Option<&str>) -> Result<DockerArchive, FetchError> {
-    if tar_index::is_gzip(&path)? {
-        return Err(FetchError::Local(format!(
-            "the archive is compressed (hint: gunzip it first): `{}`",
-            path.display()
-        )));
-    }
-    let index = TarIndex::read(&path)?;
+    let index = TarIndex::read(&path, KIND)?;
     let saved = choose(&index, reference)?;
     if saved.layers.len() > MAX_LAYERS {
         return Err(index.broken(&format!("more than {MAX_LAYERS} layers")));
@@ -88,7 +83,12 @@ fn open(path: PathBuf, reference: Option<&str>) -> Result<DockerArchive, FetchEr
 
 fn choose(index: &TarIndex, reference: Option<&str>) -> Result<Saved, FetchError> {
     if !index.has("manifest.json") {
-        return Err(index.broken("there is no `manifest.json`"));
+        let hint = if index.has("index.json") {
+            " (hint: it is an OCI layout in an archive, `oci-archive:FILE`)"
+        } else {
+            ""
+        };
+        return Err(index.broken(&format!("there is no `manifest.json`{hint}")));
     }
     let bytes = index.read_file("manifest.json", MAX_MANIFEST_BYTES, "manifest.json")?;
     let mut images: Vec<Saved> = serde_json::from_slice(&bytes)

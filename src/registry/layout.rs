@@ -1,14 +1,18 @@
-//! An OCI image layout folder as a registry (skopeo's `oci:DIR[:TAG]`). Files are only ever
-//! opened by the name of a parsed digest, so no document can lead out of the folder.
+//! An OCI image layout as a registry: a folder (skopeo's `oci:DIR[:TAG]`) or a tar archive of one
+//! (`oci-archive:FILE[:TAG]`, what `docker buildx build -o type=oci` writes). Files are only ever
+//! opened by the name of a parsed digest, so no document can lead out of it.
 //! Source: OCI image-spec image-layout.md.
 
+mod place;
 mod referrers;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use self::place::Place;
 use super::{BlobStream, FetchError, RawManifest, Referrers, Registry, local};
 use crate::model::manifest::{Index, MAX_MANIFEST_BYTES};
 use crate::model::{Descriptor, Digest, Document, Hasher, Reference};
@@ -16,41 +20,58 @@ use crate::model::{Descriptor, Digest, Document, Hasher, Reference};
 /// Annotation that carries the tag of a manifest in `index.json`.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
-/// An opened layout folder.
+/// The layout's list.
+const INDEX: &str = "index.json";
+
+/// An opened layout.
 #[derive(Debug, Clone)]
 pub struct OciLayout {
-    dir: PathBuf,
+    place: Arc<Place>,
     /// What a reference without digest means.
     entry: RawManifest,
 }
 
 impl OciLayout {
-    /// Opens a layout. `tag` picks one of its images; without one the only image is meant, or,
-    /// where there are several, all of them.
+    /// Opens a layout folder. `tag` picks one of its images; without one the only image is meant,
+    /// or, where there are several, all of them.
     pub async fn open(
         dir: impl Into<PathBuf> + Send,
         tag: Option<&str>,
     ) -> Result<Self, FetchError> {
-        let (dir, tag) = (dir.into(), tag.map(str::to_owned));
+        let dir = dir.into();
+        Self::in_place(move || Place::folder(dir), tag).await
+    }
+
+    /// Opens a layout in a tar archive, the same way.
+    pub async fn open_archive(
+        file: impl Into<PathBuf> + Send,
+        tag: Option<&str>,
+    ) -> Result<Self, FetchError> {
+        let file = file.into();
+        Self::in_place(move || Place::archive(&file), tag).await
+    }
+
+    async fn in_place(
+        place: impl FnOnce() -> Result<Place, FetchError> + Send + 'static,
+        tag: Option<&str>,
+    ) -> Result<Self, FetchError> {
+        let tag = tag.map(str::to_owned);
         local::blocking(move || {
-            let entry = entry(&dir, tag.as_deref())?;
-            Ok(Self { dir, entry })
+            let place = Arc::new(place()?);
+            let entry = entry(&place, tag.as_deref())?;
+            Ok(Self { place, entry })
         })
         .await
     }
 }
 
-fn broken(dir: &Path, what: &str) -> FetchError {
-    FetchError::Local(format!("not an OCI layout: {what}: `{}`", dir.display()))
-}
-
 /// The layout's `index.json`, and its bytes.
-fn index(dir: &Path) -> Result<(Index, Bytes), FetchError> {
-    let bytes = local::read_whole(&dir.join("index.json"), MAX_MANIFEST_BYTES, "index.json")?;
+fn index(place: &Place) -> Result<(Index, Bytes), FetchError> {
+    let bytes = place.read(INDEX, MAX_MANIFEST_BYTES, INDEX)?;
     match Document::parse(&bytes) {
         Ok(Document::Index(index)) => Ok((index, bytes)),
-        Ok(Document::Manifest(_)) => Err(broken(dir, "index.json is no index")),
-        Err(error) => Err(broken(dir, &error.to_string())),
+        Ok(Document::Manifest(_)) => Err(place.broken("index.json is no index")),
+        Err(error) => Err(place.broken(&error.to_string())),
     }
 }
 
@@ -59,22 +80,22 @@ fn name(child: &Descriptor) -> Option<String> {
     child.annotations.get(REF_NAME).cloned()
 }
 
-fn entry(dir: &Path, tag: Option<&str>) -> Result<RawManifest, FetchError> {
-    let (index, bytes) = index(dir)?;
+fn entry(place: &Place, tag: Option<&str>) -> Result<RawManifest, FetchError> {
+    let (index, bytes) = index(place)?;
     let chosen: Vec<&Descriptor> = index
         .manifests
         .iter()
         .filter(|child| tag.is_none_or(|tag| name(child).as_deref() == Some(tag)))
         .collect();
     match (chosen.as_slice(), tag) {
-        ([only], _) => manifest(dir, &only.digest),
+        ([only], _) => manifest(place, &only.digest),
         (_, None) => Ok(RawManifest { digest: Digest::of(&bytes), bytes }),
         ([], Some(tag)) => Err(FetchError::NotFound(format!(
             "no image `{tag}` in `{}` (hint: it has {})",
-            dir.display(),
+            place.path().display(),
             names(index.manifests.iter().filter_map(name)),
         ))),
-        (_, Some(tag)) => Err(broken(dir, &format!("several images are called `{tag}`"))),
+        (_, Some(tag)) => Err(place.broken(&format!("several images are called `{tag}`"))),
     }
 }
 
@@ -84,20 +105,21 @@ pub(super) fn names(names: impl Iterator<Item = String>) -> String {
     if listed.is_empty() { "no names".to_owned() } else { listed.join(", ") }
 }
 
-fn blob_path(dir: &Path, digest: &Digest) -> PathBuf {
-    dir.join("blobs").join(digest.algorithm().name()).join(digest.hex())
+/// Where a blob lies, seen from the layout's root.
+fn blob_name(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm().name(), digest.hex())
 }
 
-fn manifest(dir: &Path, digest: &Digest) -> Result<RawManifest, FetchError> {
-    let bytes: Bytes = local::read_whole(&blob_path(dir, digest), MAX_MANIFEST_BYTES, "manifest")?;
+fn manifest(place: &Place, digest: &Digest) -> Result<RawManifest, FetchError> {
+    let bytes = place.read(&blob_name(digest), MAX_MANIFEST_BYTES, "manifest")?;
     let mut hasher = Hasher::new(digest.algorithm());
     hasher.update(&bytes);
     let found = hasher.finish();
     if found == *digest {
-        Ok(RawManifest { digest: found, bytes })
-    } else {
-        Err(FetchError::Mismatch(format!("{}: wanted {digest}, got {found}", dir.display())))
+        return Ok(RawManifest { digest: found, bytes });
     }
+    let path = place.path().display();
+    Err(FetchError::Mismatch(format!("{path}: wanted {digest}, got {found}")))
 }
 
 #[async_trait]
@@ -105,8 +127,8 @@ impl Registry for OciLayout {
     async fn manifest(&self, reference: &Reference) -> Result<RawManifest, FetchError> {
         match reference.digest().cloned() {
             Some(digest) if digest != self.entry.digest => {
-                let dir = self.dir.clone();
-                local::blocking(move || manifest(&dir, &digest)).await
+                let place = Arc::clone(&self.place);
+                local::blocking(move || manifest(&place, &digest)).await
             }
             _ => Ok(self.entry.clone()),
         }
@@ -117,11 +139,12 @@ impl Registry for OciLayout {
         _reference: &Reference,
         blob: &Descriptor,
     ) -> Result<BlobStream, FetchError> {
-        local::stream_file(blob_path(&self.dir, &blob.digest), 0, None, blob).await
+        self.place.stream(&blob_name(&blob.digest), blob).await
     }
+
     async fn referrers(&self, _reference: &Reference, subject: &Digest) -> Referrers {
-        let (dir, subject) = (self.dir.clone(), subject.clone());
-        let found = local::blocking(move || Ok(referrers::find(&dir, &subject))).await;
+        let (place, subject) = (Arc::clone(&self.place), subject.clone());
+        let found = local::blocking(move || Ok(referrers::find(&place, &subject))).await;
         found.unwrap_or_else(Referrers::missed)
     }
 }

@@ -24,6 +24,13 @@ pub enum Source {
         /// Which of its images.
         tag: Option<String>,
     },
+    /// `oci-archive:FILE[:TAG]`.
+    LayoutArchive {
+        /// A tar archive of a layout folder.
+        file: PathBuf,
+        /// Which of its images.
+        tag: Option<String>,
+    },
     /// `docker-archive:FILE[:REF]`.
     Archive {
         /// The file.
@@ -69,6 +76,10 @@ impl std::str::FromStr for Source {
             let (dir, tag) = split(rest)?;
             return Ok(Self::Layout { dir, tag });
         }
+        if let Some(rest) = text.strip_prefix("oci-archive:") {
+            let (file, tag) = split(rest)?;
+            return Ok(Self::LayoutArchive { file, tag });
+        }
         if let Some(rest) = text.strip_prefix("docker-archive:") {
             let (file, reference) = split(rest)?;
             return Ok(Self::Archive { file, reference });
@@ -84,7 +95,9 @@ impl Source {
     pub fn reference(&self) -> Result<Reference, SourceError> {
         match self {
             Self::Remote(reference) => Ok(reference.clone()),
-            Self::Layout { dir, tag } => Ok(local_name(dir, tag.as_deref())?),
+            Self::Layout { dir: path, tag } | Self::LayoutArchive { file: path, tag } => {
+                Ok(local_name(path, tag.as_deref())?)
+            }
             Self::Archive { file, reference: None } => Ok(local_name(file, None)?),
             Self::Archive { reference: Some(reference), .. } => Ok(reference.parse()?),
         }
@@ -97,6 +110,9 @@ impl Source {
             Self::Layout { dir, tag } => {
                 Some(std::sync::Arc::new(OciLayout::open(dir.clone(), tag.as_deref()).await?))
             }
+            Self::LayoutArchive { file, tag } => Some(std::sync::Arc::new(
+                OciLayout::open_archive(file.clone(), tag.as_deref()).await?,
+            )),
             Self::Archive { file, reference } => Some(std::sync::Arc::new(
                 DockerArchive::open(file.clone(), reference.as_deref()).await?,
             )),
@@ -139,7 +155,17 @@ mod tests {
             file: file.into(),
             reference: reference.map(Into::into),
         };
+        let layout_archive = |file: &str, tag: Option<&str>| Source::LayoutArchive {
+            file: file.into(),
+            tag: tag.map(Into::into),
+        };
         let table = [
+            ("oci-archive:i.tar", layout_archive("i.tar", None), "localhost/i-tar:latest"),
+            (
+                "oci-archive:/a/i.tar:v1",
+                layout_archive("/a/i.tar", Some("v1")),
+                "localhost/i-tar:v1",
+            ),
             ("oci:out", layout("out", None), "localhost/out:latest"),
             ("oci:/a/My Build_:v1", layout("/a/My Build_", Some("v1")), "localhost/my-build:v1"),
             ("oci:..", layout("..", None), "localhost/image:latest"),
@@ -161,7 +187,7 @@ mod tests {
             assert_eq!(parsed, source, "{text}");
             assert_eq!(parsed.reference().unwrap().to_string(), name, "{text}");
         }
-        for bad in ["oci:", "docker-archive:", "oci::x", "A b"] {
+        for bad in ["oci:", "docker-archive:", "oci-archive:", "oci::x", "A b"] {
             assert!(bad.parse::<Source>().is_err(), "{bad}");
         }
     }

@@ -31,19 +31,39 @@ enum Member {
     Ambiguous,
 }
 
+/// What an archive should be, for error texts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind {
+    /// With its article.
+    pub(super) name: &'static str,
+    /// A command that writes one.
+    pub(super) writer: &'static str,
+}
+
 /// The members of one archive file.
 #[derive(Debug)]
 pub(super) struct TarIndex {
     path: PathBuf,
+    kind: Kind,
     members: HashMap<String, Member>,
 }
 
 impl TarIndex {
     /// Reads the headers of the whole archive.
-    pub(super) fn read(path: &Path) -> Result<Self, FetchError> {
-        let mut index = Self { path: path.to_owned(), members: HashMap::new() };
+    pub(super) fn read(path: &Path, kind: Kind) -> Result<Self, FetchError> {
+        let mut index = Self { path: path.to_owned(), kind, members: HashMap::new() };
+        if path.is_dir() {
+            let path = path.display();
+            let hint = "hint: for a layout folder write `oci:DIR[:TAG]`";
+            return Err(FetchError::Local(format!("a folder, no archive ({hint}): `{path}`")));
+        }
         let file = local::open(path)?;
-        let unreadable = |error| no_archive(path, &error);
+        if is_gzip(path)? {
+            let path = path.display();
+            let text = format!("the archive is compressed (hint: gunzip it first): `{path}`");
+            return Err(FetchError::Local(text));
+        }
+        let unreadable = |error| no_archive(path, kind, &error);
         let mut archive = Archive::new(BufReader::new(file));
         for member in archive.entries_with_seek().map_err(unreadable)? {
             let member = member.map_err(unreadable)?;
@@ -98,6 +118,15 @@ impl TarIndex {
         self.members.contains_key(name)
     }
 
+    /// The archive itself, if a member of that name is there: one that is not is no fault of a
+    /// layout, which may be half a copy.
+    pub(super) fn found(&self, name: &str) -> Result<&Self, FetchError> {
+        if self.has(name) {
+            return Ok(self);
+        }
+        Err(FetchError::NotFound(format!("no file `{name}` in `{}`", self.path.display())))
+    }
+
     /// The content of a small file.
     pub(super) fn read_file(
         &self,
@@ -131,17 +160,18 @@ impl TarIndex {
 
     /// Words for an archive that makes no sense.
     pub(super) fn broken(&self, what: &str) -> FetchError {
-        FetchError::Local(format!("not a docker archive: {what}: `{}`", self.path.display()))
+        let (name, path) = (self.kind.name, self.path.display());
+        FetchError::Local(format!("not {name}: {what}: `{path}`"))
     }
 }
 
 /// The library's own errors quote the bytes they stumbled over, which may be of any file.
-fn no_archive(path: &Path, error: &io::Error) -> FetchError {
+fn no_archive(path: &Path, kind: Kind, error: &io::Error) -> FetchError {
     match error.kind() {
         io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            let (writer, path) = (kind.writer, path.display());
             FetchError::Local(format!(
-                "not a tar archive (hint: write one with `docker save`): `{}`",
-                path.display()
+                "not a tar archive (hint: write one with `{writer}`): `{path}`"
             ))
         }
         _ => local::unreadable(path, error),
@@ -173,7 +203,7 @@ fn resolved(path: &str) -> Option<String> {
 }
 
 /// Whether a file starts like a gzip stream.
-pub(super) fn is_gzip(path: &Path) -> Result<bool, FetchError> {
+fn is_gzip(path: &Path) -> Result<bool, FetchError> {
     let mut magic = [0; 2];
     let file: File = local::open(path)?;
     let mut reader = file.take(2);

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::config::{self, Config};
+use super::documents::{self, Layers};
 use super::{
-    AbsentManifest, CONCURRENCY, MAX_INDEX_DEPTH, MAX_MANIFESTS, MAX_READ_BYTES, Resolved,
-    SkippedManifest, attestation, is_known,
+    AbsentManifest, CONCURRENCY, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_READ_BYTES,
+    Resolved, SkippedManifest, is_known, parts,
 };
-use crate::model::image::MAX_CONFIG_BYTES;
 use crate::model::manifest::{Index, Manifest, ManifestKind};
 use crate::model::referrer;
 use crate::model::{Descriptor, Digest, Document, Image, ImageConfig, Platform, Reference};
@@ -25,12 +25,22 @@ struct Node {
     platform: Platform,
     /// For an attestation: the manifest it is about, as the index above says.
     about: Option<Digest>,
+    /// Type and size of what is no manifest, as the index above says.
+    part: Option<(String, u64)>,
 }
 
 impl Node {
     /// What no index names a platform for.
     fn alone(digest: &Digest) -> Self {
-        Self { digest: digest.clone(), platform: Platform::default(), about: None }
+        Self { digest: digest.clone(), platform: Platform::default(), about: None, part: None }
+    }
+
+    /// A line of an index.
+    fn listed(child: Descriptor) -> Self {
+        let about = child.annotations.get(referrer::ABOUT).and_then(|about| about.parse().ok());
+        let part = child.is_part().then(|| (child.media_type, child.size));
+        let platform = child.platform.unwrap_or_default();
+        Self { digest: child.digest, platform, about, part }
     }
 }
 
@@ -46,6 +56,14 @@ struct Found {
     node: Node,
     content: Content,
     bytes: u64,
+    /// Whether it may be otherwise the next time.
+    is_passing: bool,
+}
+
+impl Found {
+    fn lasting(node: Node, content: Content, bytes: u64) -> Self {
+        Self { node, content, bytes, is_passing: false }
+    }
 }
 
 /// Reads nodes.
@@ -63,6 +81,7 @@ pub(super) struct Walk<'a> {
     skipped: Vec<SkippedManifest>,
     absent: Vec<AbsentManifest>,
     bytes_read: u64,
+    is_passing: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -78,6 +97,7 @@ impl<'a> Walk<'a> {
             skipped: Vec::new(),
             absent: Vec::new(),
             bytes_read: 0,
+            is_passing: false,
         }
     }
 
@@ -93,13 +113,26 @@ impl<'a> Walk<'a> {
             level = self.read(children).await?;
             depth += 1;
         }
-        if self.bytes_read > MAX_READ_BYTES {
-            let defect =
-                format!("manifests and configurations are larger than {MAX_READ_BYTES} bytes");
+        if let Some(defect) = self.excess() {
             self.images.push(whole_index(&digest, defect));
         }
-        let Self { images, skipped, absent, bytes_read, .. } = self;
-        Ok(Resolved { version: Resolved::VERSION, digest, images, skipped, absent, bytes_read })
+        let Self { images, skipped, absent, bytes_read, is_passing, .. } = self;
+        let version = Resolved::VERSION;
+        Ok(Resolved { version, digest, images, skipped, absent, bytes_read, is_passing })
+    }
+
+    /// What there is too much of in all manifests together. That is the image's fault and no
+    /// matter of our load, which a policy may let pass.
+    fn excess(&self) -> Option<String> {
+        if self.bytes_read > MAX_READ_BYTES {
+            return Some(format!(
+                "manifests and configurations are larger than {MAX_READ_BYTES} bytes"
+            ));
+        }
+        let layers = self.images.iter().flat_map(|image| &image.manifest.layers);
+        let count = layers.map(|layer| &layer.digest).collect::<HashSet<_>>().len();
+        (count > MAX_LAYERS)
+            .then(|| format!("more than {MAX_LAYERS} different layers, all platforms together"))
     }
 
     /// Reads nodes until there are no more or there was too much.
@@ -120,7 +153,8 @@ impl<'a> Walk<'a> {
     /// Puts what was found into its place and names what has to be read next.
     fn sort(&mut self, level: Vec<Found>, depth: usize) -> Vec<Node> {
         let mut children = Vec::new();
-        for Found { node, content, .. } in level {
+        for Found { node, content, is_passing, .. } in level {
+            self.is_passing |= is_passing;
             match content {
                 Content::Image(image) => self.images.push(*image),
                 Content::Skipped(skipped) => self.skipped.push(skipped),
@@ -137,9 +171,7 @@ impl<'a> Walk<'a> {
 
     fn enqueue(&mut self, parent: &Digest, index: Index, children: &mut Vec<Node>) {
         for child in index.manifests {
-            let about = child.annotations.get(referrer::ABOUT).and_then(|about| about.parse().ok());
-            let platform = child.platform.unwrap_or_default();
-            let node = Node { digest: child.digest, platform, about };
+            let node = Node::listed(child);
             if self.seen.contains(&node) {
                 continue;
             }
@@ -167,8 +199,11 @@ impl Reader<'_> {
 
     async fn child(&self, node: Node) -> Result<Found, FetchError> {
         let read = match self.registry.manifest(&self.reference.at(&node.digest)).await {
-            Ok(raw) => self.read(node.clone(), &raw).await,
-            Err(error @ FetchError::TooLarge { .. }) => Ok(spoilt(node.clone(), error.to_string())),
+            Ok(raw) => match &node.part {
+                Some((kind, _)) if parts::is_part(&raw.bytes) => Ok(part(&node, kind)),
+                _ => self.read(node.clone(), &raw).await,
+            },
+            Err(error @ FetchError::TooLarge { .. }) => self.large(&node, &error).await,
             Err(error) => Err(error),
         };
         match read {
@@ -177,21 +212,32 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a child's absence is none of our business (see [`super::resolve`]).
+    /// What is too large for a manifest.
+    async fn large(&self, node: &Node, error: &FetchError) -> Result<Found, FetchError> {
+        if let Some((kind, size)) = &node.part {
+            let blob = bare(&node.digest, *size);
+            if parts::is_large_part(self.registry, self.reference, &blob).await? {
+                return Ok(part(node, kind));
+            }
+        }
+        Ok(spoilt(node.clone(), error.to_string()))
+    }
+
+    /// Whether a child's absence is none of our business (see [`super::resolve`]): nobody wants
+    /// its platform, or no runtime would ask for it, or it calls itself no manifest. Copies of an
+    /// index often lack what is not run.
     fn may_lack(&self, node: &Node) -> bool {
-        is_known(&node.platform) && !self.platforms.include(&node.platform)
+        let is_unwanted = is_known(&node.platform) && !self.platforms.include(&node.platform);
+        is_unwanted || node.platform.is_nobodys() || node.part.is_some()
     }
 
     async fn read(&self, node: Node, raw: &RawManifest) -> Result<Found, FetchError> {
         let bytes = u64::try_from(raw.bytes.len()).unwrap_or(u64::MAX);
-        let content = match Document::parse(&raw.bytes) {
-            Err(defect) => return Ok(Found { bytes, ..spoilt(node, defect.to_string()) }),
-            Ok(Document::Index(index)) => Content::Index(index),
-            Ok(Document::Manifest(manifest)) => {
-                return self.manifest(node, *manifest, bytes).await;
-            }
-        };
-        Ok(Found { node, content, bytes })
+        match Document::parse(&raw.bytes) {
+            Err(defect) => Ok(Found { bytes, ..spoilt(node, defect.to_string()) }),
+            Ok(Document::Index(index)) => Ok(Found::lasting(node, Content::Index(index), bytes)),
+            Ok(Document::Manifest(manifest)) => self.manifest(node, *manifest, bytes).await,
+        }
     }
 
     async fn manifest(
@@ -200,86 +246,78 @@ impl Reader<'_> {
         manifest: Manifest,
         bytes: u64,
     ) -> Result<Found, FetchError> {
-        let kind = match manifest.kind() {
-            ManifestKind::Attestation => {
-                let (registry, reference) = (self.registry, self.reference);
-                if attestation::holds_archive(registry, reference, &manifest).await? {
-                    let config = self.config(&manifest.config).await?;
-                    return Ok(image(node, manifest, config.as_deref(), bytes));
-                }
-                "attestation".to_owned()
-            }
-            ManifestKind::Artifact(kind) => kind,
-            ManifestKind::Image => {
-                let config = self.config(&manifest.config).await?;
-                return Ok(image(node, manifest, config.as_deref(), bytes));
-            }
-            ManifestKind::Unclear(kind) => {
-                let config = self.config(&manifest.config).await?;
-                if config.as_deref().is_none_or(ImageConfig::has_rootfs) {
-                    return Ok(image(node, manifest, config.as_deref(), bytes));
-                }
-                kind
-            }
-        };
-        let content = Content::Skipped(SkippedManifest {
-            digest: node.digest.clone(),
-            kind,
-            statements: referrer::statements(&manifest),
-            about: node.about.clone(),
-        });
-        Ok(Found { node, content, bytes })
-    }
-
-    /// The bytes of a configuration; `None` when it is too large to be one.
-    async fn config(&self, config: &Descriptor) -> Result<Option<Bytes>, FetchError> {
-        if config.size > MAX_CONFIG_BYTES {
-            return Ok(None);
+        let kind = manifest.kind();
+        if let ManifestKind::Artifact(kind) = kind {
+            return Ok(skipped(node, &manifest, kind, bytes));
         }
-        // The stream ends with an error before it exceeds the descriptor's size.
-        let stream = self.registry.blob(self.reference, config).await?;
-        let json = stream
-            .try_fold(Vec::new(), |mut json, chunk| async move {
-                json.extend_from_slice(&chunk);
-                Ok(json)
-            })
-            .await?;
-        Ok(Some(json.into()))
+        let layers = match kind {
+            ManifestKind::Attestation | ManifestKind::Documents(_) => {
+                let are_statements = kind == ManifestKind::Attestation;
+                documents::look(self.registry, self.reference, &manifest, are_statements).await?
+            }
+            _ => Layers::Other,
+        };
+        let config = config::read(self.registry, self.reference, &manifest.config).await?;
+        let bytes = bytes.saturating_add(config.len());
+        let is_inert = layers == Layers::Documents && config.runs_nothing();
+        let mut found = match kind {
+            ManifestKind::Attestation if is_inert => {
+                skipped(node, &manifest, "attestation".to_owned(), bytes)
+            }
+            ManifestKind::Documents(kind) if is_inert => skipped(node, &manifest, kind, bytes),
+            ManifestKind::Unclear(kind) if !config.may_have_rootfs() => {
+                skipped(node, &manifest, kind, bytes)
+            }
+            _ => image(node, manifest, &config, bytes),
+        };
+        found.is_passing = layers == Layers::Mismatched || matches!(config, Config::Mismatched(_));
+        Ok(found)
     }
 }
 
-/// The image of a manifest, with its configuration as far as that can be read; `None` is one that
-/// is too large.
-fn image(node: Node, manifest: Manifest, config: Option<&[u8]>, manifest_bytes: u64) -> Found {
+/// What is not judged, because it is no image.
+fn skipped(node: Node, manifest: &Manifest, kind: String, bytes: u64) -> Found {
+    let skipped = SkippedManifest {
+        digest: node.digest.clone(),
+        kind,
+        statements: referrer::statements(manifest),
+        about: node.about.clone(),
+    };
+    Found::lasting(node, Content::Skipped(skipped), bytes)
+}
+
+/// What is no manifest at all. Nothing of it is kept, so its bytes do not count.
+fn part(node: &Node, kind: &str) -> Found {
+    let (digest, kind) = (node.digest.clone(), kind.to_owned());
+    let skipped = SkippedManifest { digest, kind, statements: Vec::new(), about: None };
+    Found::lasting(node.clone(), Content::Skipped(skipped), 0)
+}
+
+/// The image of a manifest, with its configuration as far as that can be read.
+fn image(node: Node, manifest: Manifest, config: &Config, bytes: u64) -> Found {
     let mut image = blank(node.clone());
-    let config_bytes = config.map_or(0, <[u8]>::len);
-    match config.map(ImageConfig::parse) {
-        None => image.defects.push(format!(
-            "image configuration is larger than {MAX_CONFIG_BYTES} bytes: {}",
-            manifest.config.size
-        )),
-        Some(Ok(config)) => image.config = config,
-        Some(Err(error)) => {
-            image.defects.push(format!("malformed image configuration: {error}"));
-        }
+    match config.parsed(&manifest.config) {
+        Ok(config) => image.config = config,
+        Err(defect) => image.defects.push(defect),
     }
     if !is_known(&image.platform) {
         image.platform = image.config.platform.clone();
     }
     image.manifest = manifest;
-    let bytes = manifest_bytes.saturating_add(u64::try_from(config_bytes).unwrap_or(u64::MAX));
-    Found { node, content: Content::Image(Box::new(image)), bytes }
+    Found::lasting(node, Content::Image(Box::new(image)), bytes)
 }
 
+/// What the registry does not have. A part that turns up may turn out to be an image.
 fn absent(node: Node, detail: String) -> Found {
     let (digest, platform) = (node.digest.clone(), node.platform.clone());
-    let content = Content::Absent(AbsentManifest { digest, platform, detail });
-    Found { node, content, bytes: 0 }
+    let is_part = node.part.is_some();
+    let content = Content::Absent(AbsentManifest { digest, platform, detail, is_part });
+    Found { is_passing: is_part, ..Found::lasting(node, content, 0) }
 }
 
 fn spoilt(node: Node, defect: String) -> Found {
     let image = defective(node.clone(), defect);
-    Found { node, content: Content::Image(Box::new(image)), bytes: 0 }
+    Found::lasting(node, Content::Image(Box::new(image)), 0)
 }
 
 /// An image of which nothing is known but what is wrong with it.
@@ -295,14 +333,7 @@ fn whole_index(digest: &Digest, defect: String) -> Image {
 
 /// An image without particulars. Its configuration's descriptor is that of no bytes.
 fn blank(node: Node) -> Image {
-    let config = Descriptor {
-        media_type: String::new(),
-        digest: Digest::of(b""),
-        size: 0,
-        urls: Vec::new(),
-        annotations: BTreeMap::new(),
-        platform: None,
-    };
+    let config = bare(&Digest::of(b""), 0);
     Image {
         platform: node.platform,
         digest: node.digest,
@@ -315,5 +346,17 @@ fn blank(node: Node) -> Image {
         },
         config: ImageConfig::default(),
         defects: Vec::new(),
+    }
+}
+
+/// A descriptor of which only the address counts.
+fn bare(digest: &Digest, size: u64) -> Descriptor {
+    Descriptor {
+        media_type: String::new(),
+        digest: digest.clone(),
+        size,
+        urls: Vec::new(),
+        annotations: BTreeMap::new(),
+        platform: None,
     }
 }

@@ -33,7 +33,7 @@ static META: Meta = Meta {
         archives, data behind the end, decompression bombs, paths that leave the root, headers \
         that two readers understand differently, data that belongs to no file, indexes for lazy \
         loading (eStargz, zstd:chunked) that list other files than the archive, sizes beyond the \
-        caps. From the manifest: unknown, encrypted and foreign layer types, layers with `urls`, \
+        caps. From the manifest: unknown and encrypted layer types, layers with `urls`, \
         lazy-loading blobs without a tar archive.",
     why: "What cannot be read cannot be passed. A layer that the scanner and the container \
         runtime read differently is a way past every other rule.",
@@ -195,6 +195,9 @@ impl Defect {
 
 const NESTED_FIX: &str = "push the ordinary OCI image too and run that, or exempt this image";
 
+const NO_IMAGE_FIX: &str = "nothing of it was judged; if it should be run, push it as an image \
+    with its configuration and layers";
+
 /// Longest detail kept, in characters: it may quote the layer.
 const MAX_DETAIL: usize = 200;
 
@@ -208,6 +211,24 @@ pub fn defect_at(defect: Defect, path: &str, size: u64, detail: &str) -> Fact {
     let fact = Fact::new(ID, defect.as_str(), &harmless(path), size);
     let detail = harmless(detail);
     if detail.is_empty() { fact } else { fact.with("detail", detail) }
+}
+
+/// The remark about a subject in which nothing is an image: an allowance that judged nothing must
+/// not look like one that did. `kinds` are the types of what is there.
+pub fn no_image<'a>(kinds: impl Iterator<Item = &'a str>) -> Finding {
+    const MAX_NAMED: usize = 3;
+    let mut names: Vec<String> = kinds.map(harmless).collect();
+    names.sort_unstable();
+    names.dedup();
+    let more = names.len().saturating_sub(MAX_NAMED);
+    names.truncate(MAX_NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let message = if names.is_empty() {
+        "no container image in the index".to_owned()
+    } else {
+        format!("no container image: artifact of type {}{more}", names.join(", "))
+    };
+    Finding::new(ID, Level::Warn, message, NO_IMAGE_FIX)
 }
 
 /// Whether a fact says that the bytes read are not those the manifest names.

@@ -361,13 +361,13 @@ pub fn begins_archive(head: &[u8]) -> bool {
 
 /// Checksum as unsigned bytes (POSIX) or signed ones (old Sun tar); Go takes both.
 fn checksum_matches(header: &Header) -> bool {
-    const FIELD: std::ops::Range<usize> = 148..156;
-    let Ok(stored) = header.cksum() else { return false };
+    const FIELD: std::ops::Range<usize> = fields::CHECKSUM;
+    let Some(stored) = fields::checksum(header) else { return false };
     let byte_at = |(index, byte): (usize, &u8)| if FIELD.contains(&index) { b' ' } else { *byte };
     let bytes = || header.as_bytes().iter().enumerate().map(byte_at);
-    let unsigned: u32 = bytes().map(u32::from).sum();
-    let signed: i32 = bytes().map(|byte| i32::from(byte.cast_signed())).sum();
-    stored == unsigned || i32::try_from(stored) == Ok(signed)
+    let unsigned: u64 = bytes().map(u64::from).sum();
+    let signed: i64 = bytes().map(|byte| i64::from(byte.cast_signed())).sum();
+    stored == unsigned || i64::try_from(stored) == Ok(signed)
 }
 
 #[cfg(test)]

@@ -49,7 +49,8 @@ fn put_attestation(
     key: &str,
     predicate: &str,
 ) -> Digest {
-    let mut layer = json!(registry.put_blob(IN_TOTO, predicate));
+    let statement = json!({"predicateType": predicate}).to_string();
+    let mut layer = json!(registry.put_blob(IN_TOTO, statement));
     layer["annotations"] = json!({key: predicate});
     let config = descriptor(EMPTY, b"{}");
     let document = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST,

@@ -1,17 +1,15 @@
 //! What refers to a manifest of a layout: `index.json` lists it next to the images, by its
 //! `subject` or under the tags that are used where there is no referrers API.
 
-use std::path::Path;
-
-use super::{FetchError, Referrers, index, manifest, name};
+use super::{FetchError, Place, Referrers, index, manifest, name};
 use crate::model::{Descriptor, Digest, Document, Referrer, referrer};
 
 /// Most bytes of manifests that are read in search of referrers.
 const MAX_READ_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Looks through the layout's list.
-pub(super) fn find(dir: &Path, subject: &Digest) -> Referrers {
-    let index = match index(dir) {
+pub(super) fn find(place: &Place, subject: &Digest) -> Referrers {
+    let index = match index(place) {
         Ok((index, _)) => index,
         Err(error) => return Referrers::missed(error),
     };
@@ -23,19 +21,19 @@ pub(super) fn find(dir: &Path, subject: &Digest) -> Referrers {
             referrers.take(Err(FetchError::TooLarge { what, limit: MAX_READ_BYTES }));
             break;
         }
-        referrers.take(of_child(dir, child, subject, &mut bytes));
+        referrers.take(of_child(place, child, subject, &mut bytes));
     }
     referrers
 }
 
 /// What a line of the list contributes.
 fn of_child(
-    dir: &Path,
+    place: &Place,
     child: &Descriptor,
     subject: &Digest,
     read: &mut u64,
 ) -> Result<Vec<Referrer>, FetchError> {
-    let raw = match manifest(dir, &child.digest) {
+    let raw = match manifest(place, &child.digest) {
         Ok(raw) => raw.bytes,
         // Copies of a layout often hold some of its images only.
         Err(FetchError::NotFound(_)) => return Ok(Vec::new()),

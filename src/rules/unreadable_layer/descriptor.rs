@@ -13,8 +13,6 @@ pub(super) fn unreadable(descriptor: &Descriptor) -> Option<(String, &'static st
     if media_type.contains("+encrypted") {
         let fix = "push an unencrypted copy to the registry that is guarded, or exempt this image";
         Some((format!("is encrypted: {media_type}"), fix))
-    } else if media_type.contains(".foreign.") || media_type.contains("nondistributable") {
-        Some((format!("lies outside the registry: {media_type}"), FOREIGN_FIX))
     } else if let Some(url) = descriptor.urls.first() {
         Some((format!("may be fetched from elsewhere: {}", harmless(url)), FOREIGN_FIX))
     } else if annotated("containerd.io/snapshot/nydus-") || media_type.contains("nydus") {
@@ -30,10 +28,12 @@ pub(super) fn unreadable(descriptor: &Descriptor) -> Option<(String, &'static st
 }
 
 /// Layer types that are tar archives. An empty one is left to the magic bytes, as runtimes do;
-/// so is the compression, whatever the type says.
+/// so is the compression, whatever the type says. Foreign layers (of old Windows bases) without
+/// `urls` are pulled from the registry like any other, so they are read there.
 fn is_tar(media_type: &str) -> bool {
+    let own = media_type.replacen(".foreign.", ".", 1).replacen(".nondistributable.", ".", 1);
     matches!(
-        media_type,
+        own.as_str(),
         "" | "application/vnd.oci.image.layer.v1.tar"
             | "application/vnd.oci.image.layer.v1.tar+gzip"
             | "application/vnd.oci.image.layer.v1.tar+zstd"

@@ -23,11 +23,25 @@ fn plain_layers_pass() {
 }
 
 #[test]
+fn foreign_layers_are_read_unless_they_are_elsewhere() {
+    for media_type in [
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    ] {
+        let mut sample = with_type(media_type);
+        assert_eq!(sample.words(), "", "{media_type}");
+        sample.image.manifest.layers[0].urls.push("https://example.com/layer".into());
+        assert_eq!(sample.level(), Some(Level::Deny), "{media_type}");
+    }
+}
+
+#[test]
 fn other_types_are_refused() {
     for media_type in [
         "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+brotli",
+        "application/vnd.docker.image.rootfs.foreign.diff.zip",
         "application/vnd.oci.image.layer.nydus.blob.v1",
         "application/vnd.cncf.model.weight.v1.tar",
         "application/octet-stream",
@@ -168,4 +182,22 @@ fn details_are_cut_and_harmless() {
     assert_eq!(detail.chars().count(), MAX_DETAIL);
     assert!(!detail.contains('\u{7}'));
     assert!(defect(Defect::NotATar, "").particulars.is_empty());
+}
+
+#[test]
+fn what_is_no_image_is_named() {
+    let words = |kinds: &[&str]| no_image(kinds.iter().copied()).message;
+    let lines = [
+        words(&[]),
+        words(&["application/vnd.cncf.helm.config.v1+json"]),
+        words(&["c", "a", "b", "a"]),
+        words(&["c", "a\u{1b}", "b", "e", "d"]),
+    ];
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    no container image in the index
+    no container image: artifact of type application/vnd.cncf.helm.config.v1+json
+    no container image: artifact of type a, b, c
+    no container image: artifact of type a�, b, c and 2 more
+    ");
+    assert_eq!(no_image([].into_iter()).level, Level::Warn);
 }

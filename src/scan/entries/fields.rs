@@ -11,6 +11,7 @@ const UID: Range<usize> = 108..116;
 const GID: Range<usize> = 116..124;
 const SIZE: Range<usize> = 124..136;
 const MTIME: Range<usize> = 136..148;
+pub(super) const CHECKSUM: Range<usize> = 148..156;
 const TYPE_AT: usize = 156;
 const MAGIC: Range<usize> = 257..265;
 const DEVICE_MAJOR: Range<usize> = 329..337;
@@ -27,6 +28,12 @@ const GNU_CTIME: Range<usize> = 357..369;
 /// The size field in bytes; `None` when it is no number, or a negative one. An empty one is 0.
 pub(super) fn size(header: &Header) -> Option<u64> {
     u64::try_from(number(field(header, SIZE))?).ok()
+}
+
+/// The checksum field. Go takes spaces and NULs on both sides of the digits; the `tar` crate takes
+/// none in front, and what it does not read some runtime would.
+pub(super) fn checksum(header: &Header) -> Option<u64> {
+    octal(field(header, CHECKSUM))
 }
 
 /// The type as it is written.

@@ -387,3 +387,29 @@ proptest::proptest! {
         let _ = walk(&archive);
     }
 }
+
+#[test]
+fn a_checksum_is_read_as_go_reads_it() {
+    let good = header("a", b'0', 0);
+    let sum = good.cksum().unwrap();
+    let digits = format!("{sum:06o}");
+    let table: [(String, bool); 9] = [
+        (format!("{digits}\0 "), true),
+        (format!("\0{digits}\0"), true),
+        (format!(" {digits}\0"), true),
+        (format!("\0 {digits}"), true),
+        (format!("00{digits}"), true),
+        (format!("{digits}  "), true),
+        (format!("x{digits}\0"), false),
+        (format!("{:06o}\0 ", sum + 1), false),
+        ("\0".repeat(8), false),
+    ];
+    for (field, expected) in table {
+        let mut changed = good.clone();
+        changed.as_mut_bytes()[fields::CHECKSUM].copy_from_slice(field.as_bytes());
+        assert_eq!(begins_archive(changed.as_bytes()), expected, "{field:?}");
+        let archive = [changed.as_bytes().to_vec(), end()].concat();
+        assert_eq!(walk_with(&archive, &Limits::default()).is_ok(), expected, "{field:?}");
+    }
+    assert!(!begins_archive(&good.as_bytes()[..BLOCK - 1]));
+}

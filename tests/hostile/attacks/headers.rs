@@ -7,6 +7,7 @@ use super::pack::{
 };
 
 const SIZE_AT: usize = 124;
+const CHECKSUM_AT: usize = 148;
 const MAGIC_AT: usize = 257;
 const PREFIX_AT: usize = 345;
 const TRAILER_AT: usize = 508;
@@ -18,6 +19,13 @@ fn file_over_weights() -> Vec<u8> {
 
 fn size_field(field: &[u8; 12], content: &[u8]) -> Vec<u8> {
     member(&changed(header(b"app/model.safetensors", b'0', 0), SIZE_AT, field), content)
+}
+
+/// An archive whose first checksum has a NUL in front, which Go's reader passes over.
+pub fn checksum_behind_a_nul(mut archive: Vec<u8>) -> Vec<u8> {
+    assert_eq!(archive[CHECKSUM_AT], b'0');
+    archive[CHECKSUM_AT] = 0;
+    archive
 }
 
 /// The attacks of this kind.
@@ -110,6 +118,9 @@ fn fields() -> Vec<Attack> {
             let mut broken = file("b", b"");
             broken[0] ^= 1;
             packed(&[file("a", b""), broken, plain_weights()])
+        }),
+        Attack::planted("checksum-behind-a-nul", || {
+            packed(&[checksum_behind_a_nul(plain_weights())])
         }),
         Attack::planted("signed-checksum", || {
             let mut old =

@@ -7,13 +7,16 @@ use plimsoll::model::Digest;
 use serde_json::{Value, json};
 
 use super::super::image::{
-    BuiltImage, ImageBuilder, LayerBuilder, write_index_document, write_layout,
+    BuiltImage, ImageBuilder, LayerBuilder, write_index_document, write_index_layout, write_layout,
 };
+use super::headers::checksum_behind_a_nul;
 use super::pack::{end, file, harmless, noise, packed, plain_weights, weights};
 use super::{Attack, PLANTED, UNREADABLE, WEIGHTS, holding};
 
 const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const STATEMENT: &str = "application/vnd.in-toto+json";
+const SIGNATURE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+const FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
 
 /// An image with its manifest changed.
 pub fn edited(image: BuiltImage, change: impl FnOnce(&mut Value)) -> BuiltImage {
@@ -56,16 +59,56 @@ fn configured(image: BuiltImage, config: Vec<u8>) -> BuiltImage {
 }
 
 fn with_layers(count: usize, planted_at: Option<usize>) -> BuiltImage {
+    with_layers_for("amd64", count, planted_at)
+}
+
+fn with_layers_for(architecture: &str, count: usize, planted_at: Option<usize>) -> BuiltImage {
     (0..count)
-        .fold(ImageBuilder::new(), |image, index| {
+        .fold(ImageBuilder::new().architecture(architecture), |image, index| {
             let layer = LayerBuilder::new("RUN /bin/sh -c touch x # buildkit");
             let layer = match planted_at {
                 Some(at) if at == index => layer.file("app/model.safetensors", weights()),
-                _ => layer.file(&format!("x{index}"), "x"),
+                _ => layer.file(&format!("{architecture}{index}"), "x"),
             };
             image.layer(&layer)
         })
         .build()
+}
+
+/// An image whose only layer holds anything and has another type.
+fn holding_as(media_type: &str, content: &[u8]) -> BuiltImage {
+    typed(holding(content.to_vec()), media_type)
+}
+
+/// What `cosign sign` pushes.
+pub fn honest_signature() -> BuiltImage {
+    let config = br#"{"architecture":"","os":"","config":{},"rootfs":{"type":"layers"}}"#;
+    configured(holding_as(SIGNATURE, br#"{"critical":{}}"#), config.to_vec())
+}
+
+/// An image that calls itself an attestation, with so many good statements.
+fn statements(count: usize) -> BuiltImage {
+    let mut image = holding_as(STATEMENT, b"{}");
+    image = edited(image, |manifest| {
+        let statement = manifest["layers"][0].clone();
+        manifest["layers"] = vec![statement; count].into();
+    });
+    configured(image, br#"{"os":"unknown","architecture":"unknown","rootfs":{}}"#.to_vec())
+}
+
+/// An EROFS image as far as that shows: its first kilobyte may be anything.
+fn erofs() -> Vec<u8> {
+    let superblock = [&[0xe2, 0xe1, 0xf5, 0xe0][..], &[0; 1020]].concat();
+    [vec![b' '; 1024], superblock].concat()
+}
+
+/// An index that looks like a build cache and has an image in it.
+fn cache_with_an_image(dir: &Path) {
+    let planted = planted();
+    let index = json!({"schemaVersion": 2, "mediaType": plimsoll::model::manifest::OCI_INDEX,
+        "manifests": [{"mediaType": OCI_LAYER, "digest": planted.digest(),
+            "size": planted.manifest.len()}]});
+    write_index_document(dir, "1", &[&planted], index.to_string().as_bytes());
 }
 
 /// An index of a clean image and one that calls itself an attestation of it.
@@ -125,8 +168,11 @@ fn descriptors() -> Vec<Attack> {
         lie("encrypted-layer", "is encrypted", || {
             typed(clean(), &format!("{OCI_LAYER}+encrypted"))
         }),
-        lie("foreign-layer", "lies outside the registry", || {
-            typed(clean(), "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
+        Attack::image("foreign-layer", WEIGHTS, PLANTED, || typed(planted(), FOREIGN)),
+        lie("foreign-layer-with-urls", "may be fetched from elsewhere", || {
+            edited(typed(clean(), FOREIGN), |manifest| {
+                manifest["layers"][0]["urls"] = json!(["https://go.microsoft.com/fwlink/"]);
+            })
         }),
         lie("layer-with-urls", "may be fetched from elsewhere", || {
             edited(clean(), |manifest| {
@@ -172,6 +218,9 @@ fn documents() -> Vec<Attack> {
             let filler = "x".repeat(20 << 20);
             configured(clean(), json!({"os": "linux", "x": filler}).to_string().into_bytes())
         }),
+        lie("config-said-too-small", "is not what the manifest names", || {
+            edited(own("config"), |manifest| manifest["config"]["size"] = 7.into())
+        }),
         lie("config-that-is-no-json", "malformed image configuration", || {
             configured(clean(), noise(500))
         }),
@@ -182,12 +231,35 @@ fn documents() -> Vec<Attack> {
         Attack::image("layers-500-one-with-weights", WEIGHTS, PLANTED, || {
             with_layers(500, Some(250))
         }),
+        Attack::layout("layers-2100-on-three-platforms", UNREADABLE, "2000 different", |dir| {
+            let image = |name, planted_at| with_layers_for(name, 700, planted_at);
+            let images = [image("amd64", None), image("arm64", Some(350)), image("s390x", None)];
+            write_index_layout(dir, "1", &images.iter().collect::<Vec<_>>());
+        }),
         Attack::layout("indexes-five-deep", UNREADABLE, "nested deeper", nested),
     ]
 }
 
 fn disguises() -> Vec<Attack> {
+    let refused = |name, image| Attack::image(name, UNREADABLE, "has an unknown type", image);
     vec![
+        Attack::layout("attestation-with-a-nul", UNREADABLE, "has an unknown type", |dir| {
+            let archive = checksum_behind_a_nul(plain_weights());
+            beside_a_clean_one(dir, &holding_as(STATEMENT, &archive));
+        }),
+        Attack::layout("attestation-of-51-parts", UNREADABLE, "has an unknown type", |dir| {
+            beside_a_clean_one(dir, &statements(51));
+        }),
+        refused("signature-that-can-be-unpacked", || typed(planted(), SIGNATURE)),
+        refused("signature-with-a-nul", || {
+            holding_as(SIGNATURE, &checksum_behind_a_nul(plain_weights()))
+        }),
+        refused("signature-that-is-erofs", || holding_as("application/vnd.erofs.v1", &erofs())),
+        refused("signature-with-a-command", || {
+            let config = br#"{"os":"linux","architecture":"amd64","config":{"Cmd":["/host/x"]}}"#;
+            configured(holding_as(SIGNATURE, b"{}"), config.to_vec())
+        }),
+        Attack::layout("cache-that-can-be-run", WEIGHTS, PLANTED, cache_with_an_image),
         Attack::layout("attestation-that-can-be-run", WEIGHTS, PLANTED, |dir| {
             beside_a_clean_one(dir, &planted());
         }),
