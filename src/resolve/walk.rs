@@ -38,7 +38,7 @@ impl Node {
     /// A line of an index.
     fn listed(child: Descriptor) -> Self {
         let about = child.annotations.get(referrer::ABOUT).and_then(|about| about.parse().ok());
-        let part = child.is_part().then(|| (child.media_type, child.size));
+        let part = child.is_part().then_some((child.media_type, child.size));
         let platform = child.platform.unwrap_or_default();
         Self { digest: child.digest, platform, about, part }
     }
