@@ -124,7 +124,7 @@ fn is_archive(entry: &Entry<'_>, head: &[u8]) -> bool {
         || packaged::is_in_package(entry.path);
     entry.kind == EntryKind::File
         && entry.size >= ARCHIVE_BYTES
-        && inside::is_packed(head)
+        && (inside::is_packed(head) || inside::may_carry(head, entry.size))
         && !is_download
         && !OTHERS.contains(&entry.extension().to_ascii_lowercase().as_str())
 }

@@ -128,7 +128,8 @@ impl Rule for ModelWeights {
             return Want::Head;
         }
         let format = format(entry, head);
-        if format.is_none_or(is_weak) && entry.size >= floor(entry) && inside::is_packed(head) {
+        let is_opened = inside::is_packed(head) || inside::may_carry(head, entry.size);
+        if format.is_none_or(is_weak) && entry.size >= floor(entry) && is_opened {
             return Want::Inside;
         }
         if format.is_some() { Want::Head } else { Want::Nothing }

@@ -45,6 +45,14 @@ fn packed(path: &str, content: Vec<u8>) -> Sample {
     Sample::of(&ModelWeights).scanned("COPY . .", &[(path, content)])
 }
 
+/// A program of 64 bits whose table of sections ends with it, as linkers write them.
+fn program() -> Vec<u8> {
+    let mut bytes = filled(b"\x7fELF\x02\x01", 9640);
+    bytes[0x28..0x30].copy_from_slice(&9000_u64.to_le_bytes());
+    bytes[0x38..0x3e].copy_from_slice(&[0, 0, 64, 0, 10, 0]);
+    bytes
+}
+
 #[test]
 fn packing_hides_nothing() {
     let weights = || filled(GGUF, 11 * MIB);
@@ -58,6 +66,8 @@ fn packing_hides_nothing() {
         ("usr/share/fonts/e.gz", gzip(&weights())),
         ("app/f.zip", zip_of(&[("pkg/g.tgz", gzip(&tar()))])),
         ("app/layer.tar", tar_of(&[("blobs/sha256/ab", gzip(&tar()))])),
+        ("usr/bin/h", [b"#!/usr/bin/env python3\n".to_vec(), zip_of(&[("w", weights())])].concat()),
+        ("usr/bin/i", [program(), zip_of(&[("w", weights())])].concat()),
         (
             "app/g.npz",
             zip_of(&[
