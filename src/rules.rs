@@ -40,6 +40,8 @@ pub mod unreadable_layer;
 
 mod installs;
 
+mod packaged;
+
 mod quoted;
 
 mod sums;

@@ -21,9 +21,9 @@ mod traces;
 use self::evidence::Evidence;
 use self::packages::Database;
 use self::toolkit::Part;
-use super::{Meta, Needs, Rule, Seen, Settings, Want};
+use super::{Meta, Needs, Rule, Seen, Settings, Want, packaged};
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
-use crate::scan::Limits;
+use crate::scan::{Limits, inside};
 
 /// The rule.
 pub struct CudaDevel;
@@ -69,6 +69,7 @@ impl Rule for CudaDevel {
                 Some(Database::DpkgList) | None => Want::Head,
             },
             Some(_) => Want::Head,
+            None if is_archive(entry, head) => Want::Inside,
             None => Want::Nothing,
         }
     }
@@ -105,6 +106,27 @@ impl Rule for CudaDevel {
         findings.extend(evidence.rocm(seen));
         findings
     }
+}
+
+/// Smaller archives hold no compiler: packed it takes 8 MB.
+const ARCHIVE_BYTES: u64 = 1 << 20;
+/// Archives that package managers, libraries and offices make; no toolkit is kept in them but
+/// NVIDIA's own packages.
+const OTHERS: &[&str] = &[
+    "whl", "egg", "jar", "war", "conda", "deb", "rpm", "apk", "nupkg", "vsix", "pt", "pth", "ckpt",
+    "npz", "keras", "docx", "xlsx", "pptx", "odt", "epub",
+];
+
+/// Whether a toolkit may be packed in the file.
+fn is_archive(entry: &Entry<'_>, head: &[u8]) -> bool {
+    let is_download = entry.path.starts_with("var/cache/")
+        || entry.path.contains("/pkgs/")
+        || packaged::is_in_package(entry.path);
+    entry.kind == EntryKind::File
+        && entry.size >= ARCHIVE_BYTES
+        && (inside::is_packed(head) || inside::may_carry(head, entry.size))
+        && !is_download
+        && !OTHERS.contains(&entry.extension().to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]

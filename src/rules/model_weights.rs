@@ -10,16 +10,20 @@
 //! # What to do instead
 //! Mount or download them when the container starts.
 
+mod bounds;
 mod company;
 mod formats;
 mod kinds;
+mod leaning;
 mod models;
 mod names;
 mod places;
 
+use self::bounds::Bounds;
 use self::formats::{By, Format};
+use self::leaning::Leaning;
 use self::models::Model;
-use super::{Meta, Rule, Seen, Setting, Settings, Want};
+use super::{Meta, Rule, Seen, Setting, Settings, Want, packaged};
 use crate::answer::size;
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
 use crate::scan::Limits;
@@ -92,6 +96,8 @@ const CLOSED_BYTES: u64 = 10 << 20;
 const ONNX_BYTES: u64 = 8 << 20;
 /// Largest configuration of a model.
 const CONFIG_BYTES: u64 = 1 << 20;
+/// How many directories with packages are told apart before one is noted twice.
+const MAX_DIRECTORIES: usize = 64;
 /// How many files of one model a message names.
 const NAMED_FILES: usize = 3;
 
@@ -99,6 +105,10 @@ const NAMED_FILES: usize = 3;
 const ONNX_DATA_NAMES: &str = "onnx-data-names";
 /// Kind of the fact that a model's configuration lies here.
 const MODEL_CONFIG: &str = "model-config";
+/// Kind of the fact that packages were installed into a directory.
+const PACKAGES: &str = "packages";
+/// Particular of a file whose header promises more than there is: how much, in bytes.
+const PROMISED: &str = "promised";
 /// Kind of an archive that unpacks to too much.
 const BOTTOMLESS: &str = "bottomless-archive";
 
@@ -114,12 +124,12 @@ impl Rule for ModelWeights {
         if is_small_onnx(entry, head) {
             return Want::Whole;
         }
-        if is_model_config(entry, head) {
+        if is_model_config(entry, head) || installed_into(entry).is_some() {
             return Want::Head;
         }
         let format = format(entry, head);
-        let is_weak = format.is_none_or(|format| matches!(format.by, By::Name | By::Company));
-        if is_weak && entry.size >= floor(entry) && inside::is_packed(head) {
+        let is_opened = inside::is_packed(head) || inside::may_carry(head, entry.size);
+        if format.is_none_or(is_weak) && entry.size >= floor(entry) && is_opened {
             return Want::Inside;
         }
         if format.is_some() { Want::Head } else { Want::Nothing }
@@ -128,6 +138,12 @@ impl Rule for ModelWeights {
     fn look(&self, entry: &Entry<'_>, content: &[u8], _limits: &Limits, facts: &mut Vec<Fact>) {
         if is_model_config(entry, content) {
             facts.push(Fact::new(ID, MODEL_CONFIG, entry.path, entry.size));
+        }
+        if let Some(directory) = installed_into(entry) {
+            let fact = Fact::new(ID, PACKAGES, directory, 0);
+            if !facts.iter().rev().take(MAX_DIRECTORIES).any(|known| *known == fact) {
+                facts.push(fact);
+            }
         }
         if is_small_onnx(entry, content) {
             let names = formats::external_data(content);
@@ -157,8 +173,9 @@ impl Rule for ModelWeights {
         let mut files: Vec<models::File<'_>> =
             seen.facts(&META.id).filter(|(_, fact)| is_file(fact)).collect();
         files.extend(promoted.iter().map(|(layer, fact)| (*layer, fact)));
-        let models = models::of(files, settings);
-        models.iter().filter_map(|model| model.finding(seen, settings)).collect()
+        let bounds = Bounds::of(seen, settings);
+        let models = models::of(files, &bounds);
+        models.iter().filter_map(|model| model.finding(seen, &bounds)).collect()
     }
 }
 
@@ -198,9 +215,52 @@ fn format(entry: &Entry<'_>, head: &[u8]) -> Option<Format> {
     if places::is_elsewhere(entry.path) {
         return formats::by_signature(&extension, head, entry.size);
     }
-    formats::by_magic(&extension, head, entry.size)
-        .or_else(|| names::by_name(entry.path, &extension, head))
+    let by_magic =
+        formats::by_magic(&extension, head, entry.size).map(|found| leaned(found, entry));
+    if let Some(Format { by: By::Magic, .. }) = by_magic {
+        return by_magic;
+    }
+    // A place or a name that means nothing else outweighs first bytes that may mean anything.
+    let by_name = names::by_name(entry.path, &extension, head);
+    by_name
+        .filter(|found| found.by == By::Place)
+        .or(by_magic)
+        .or(by_name)
         .or_else(|| suspected(entry, &extension, head))
+}
+
+/// Arrays are data as often as weights: where the path speaks of data they only warn, and HDF5
+/// files that show nothing count where it speaks of a model.
+fn leaned(found: Format, entry: &Entry<'_>) -> Format {
+    match (found.kind, found.by) {
+        ("numpy" | "pickled-arrays", By::Magic)
+            if leaning::leaning(entry.path) == Some(Leaning::Data) =>
+        {
+            Format { by: By::Name, ..found }
+        }
+        ("hdf5", By::Name) if leaning::of_name(entry.name()) == Some(Leaning::Model) => {
+            Format { by: By::Place, ..found }
+        }
+        _ => found,
+    }
+}
+
+/// Where a package was installed whose list of files the entry is, unless packages lie there
+/// anyway.
+fn installed_into<'a>(entry: &Entry<'a>) -> Option<&'a str> {
+    let directory =
+        packaged::installed_into(entry.path).filter(|directory| !directory.is_empty())?;
+    (entry.kind == EntryKind::File && !packaged::is_in_package(entry.path)).then_some(directory)
+}
+
+/// Whether a file that is packed is to be opened although it seems known: what is packed in it
+/// tells more than its name, and in a cache anything may be packed.
+fn is_weak(found: Format) -> bool {
+    match found.by {
+        By::Name | By::Company => true,
+        By::Place => found.kind.ends_with("-cache"),
+        By::Magic => false,
+    }
 }
 
 /// What has no signature but may be weights by its looks, or by what lies beside it.
@@ -213,10 +273,10 @@ fn suspected(entry: &Entry<'_>, extension: &str, head: &[u8]) -> Option<Format> 
         let suspect = named || (is_odd(CLOSED_BYTES) && !entry.path.contains("/pkgs/"));
         return if suspect { by_looks("closed-archive") } else { None };
     }
-    if formats::is_text(head) || inside::is_packed(head) {
+    if formats::is_text(head) || formats::is_media_or_table(head) || inside::is_packed(head) {
         return None;
     }
-    if is_odd(RAW_BYTES) && !entry.is_in_python_packages() && formats::are_floats(head) {
+    if is_odd(RAW_BYTES) && !packaged::is_in_package(entry.path) && formats::are_floats(head) {
         return by_looks("raw-tensors");
     }
     let plain = ["", "bin", "dat", "data", "raw", "weight", "weights", "model", "tensor", "blob"];
@@ -229,17 +289,11 @@ fn is_sure(fact: &Fact) -> bool {
     fact.particular("by") != Some(By::Name.as_str())
 }
 
-/// Whether the file came with a package or as its test data.
-fn is_packaged(path: &str) -> bool {
-    path.split('/').any(|part| part == "site-packages" || part == "dist-packages")
-        || places::is_fixture(path)
-}
-
 impl Model<'_> {
-    fn finding(&self, seen: &Seen<'_>, settings: &Settings) -> Option<Finding> {
+    fn finding(&self, seen: &Seen<'_>, bounds: &Bounds<'_>) -> Option<Finding> {
         let (layer, largest) = self.largest()?;
         let total = self.total();
-        let level = if self.is_denied(settings) { Level::Deny } else { Level::Warn };
+        let level = if self.is_denied(bounds) { Level::Deny } else { Level::Warn };
         let fix = match largest.kind.as_str() {
             BOTTOMLESS => ARCHIVE_FIX,
             kind if kind.ends_with("-cache") => CACHE_FIX,

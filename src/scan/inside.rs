@@ -5,6 +5,9 @@
 //! Nothing is kept but one head, or the start of one text, at a time. Depth and unpacked bytes are capped; what lies beyond
 //! is not passed over in silence but reported as [`Closed`].
 
+mod members;
+mod packing;
+
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::ops::ControlFlow;
@@ -12,6 +15,9 @@ use std::ops::ControlFlow;
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use tar::EntryType;
 
+use self::members::{Kind, Members};
+use self::packing::Packing;
+pub use self::packing::{appended, may_carry};
 use super::entries::Archive;
 use super::zip::{WINDOW_LOG_MAX, Zip};
 use super::{HEAD_BYTES, Limits};
@@ -19,8 +25,8 @@ use crate::model::entry::clean_path;
 use crate::model::{Entry, EntryKind};
 
 /// How many packings inside each other are opened: `a.zip` holding `b.tar.gz` holding `c.zip` is
-/// four.
-pub const MAX_DEPTH: u8 = 4;
+/// four; a package of Debian alone is three.
+pub const MAX_DEPTH: u8 = 6;
 /// Unpacked bytes that any file may have, however small.
 const FREE_BYTES: u64 = 64 << 20;
 /// Unpacked bytes per packed byte beyond that. Texts stay below 20; zeros reach 1000.
@@ -30,6 +36,9 @@ pub const TEXT_BYTES: usize = 1 << 20;
 /// The same for all packed files of a layer.
 const FREE_BYTES_OF_ALL: u64 = 4 << 30;
 const RATIO_OF_ALL: u64 = 40;
+/// This much behind the last stream of a file is more than a note.
+const REST_BYTES: u64 = 1 << 20;
+const DAMAGED: Stop = Stop::Closed(Closed::Damaged);
 /// Stands between an archive and its member.
 pub const SEPARATOR: &str = "!/";
 
@@ -80,30 +89,6 @@ pub fn is_packed(head: &[u8]) -> bool {
     Packing::sniff(head).is_some()
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packing {
-    Zip,
-    Tar,
-    Gzip,
-    Zstd,
-    Zlib,
-}
-
-impl Packing {
-    fn sniff(head: &[u8]) -> Option<Self> {
-        match head {
-            [b'P', b'K', 3, 4, ..] => Some(Self::Zip),
-            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
-            // Deflate with the usual window, and a check that the first two bytes add up.
-            [0x78, level @ (0x01 | 0x5e | 0x9c | 0xda), ..] => {
-                u16::from_be_bytes([0x78, *level]).is_multiple_of(31).then_some(Self::Zlib)
-            }
-            _ => (head.get(257..262) == Some(b"ustar")).then_some(Self::Tar),
-        }
-    }
-}
-
 /// Reads no more than the allowance, of which nothing is left when it was too small.
 pub(super) struct Metered<'a> {
     pub(super) inner: &'a mut dyn Read,
@@ -141,16 +126,18 @@ impl Unpacking<'_> {
     pub(super) fn run(&mut self, source: &mut dyn Read, file: Packed<'_>) -> Result<(), Stop> {
         let mut head = Vec::with_capacity(512);
         source.take(512).read_to_end(&mut head).map_err(|_| self.stop())?;
-        let Some(packing) = Packing::sniff(&head) else { return Ok(()) };
-        if file.depth >= MAX_DEPTH {
+        let packing = Packing::sniff(&head);
+        if file.depth >= MAX_DEPTH && (packing.is_some() || may_carry(&head, file.size)) {
             return Err(Stop::Closed(Closed::TooLarge));
         }
+        let Some(packing) = packing else { return self.behind_program(head, source, file) };
         let mut source = Cursor::new(head).chain(BufReader::new(source));
         match packing {
             Packing::Zip => self.zip(&mut source, file),
             Packing::Tar => self.tar(&mut source, file),
+            Packing::Members(kind) => self.members(&mut source, kind, file),
             Packing::Gzip => self.stream(&mut MultiGzDecoder::new(source), file),
-            Packing::Zlib => self.stream(&mut ZlibDecoder::new(source), file),
+            Packing::Zlib => self.zlib(&mut source, file),
             Packing::Zstd => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(source);
                 let mut decoder = decoder.map_err(|_| self.stop())?;
@@ -158,6 +145,32 @@ impl Unpacking<'_> {
                 self.stream(&mut decoder, file)
             }
         }
+    }
+
+    /// Shows what a script or a program carries behind it.
+    fn behind_program(
+        &mut self,
+        mut head: Vec<u8>,
+        source: &mut dyn Read,
+        file: Packed<'_>,
+    ) -> Result<(), Stop> {
+        let most = if packing::is_script(&head) { packing::SCRIPT_BYTES } else { HEAD_BYTES };
+        read_up_to(most, source, &mut head).map_err(|_| self.stop())?;
+        let at = if packing::is_script(&head) {
+            match packing::archive_in(&head) {
+                Some((at, true)) => u64::try_from(at).unwrap_or(u64::MAX),
+                Some((_, false)) => return Err(DAMAGED),
+                None => return Ok(()),
+            }
+        } else {
+            let Some(at) = appended(&head, file.size) else { return Ok(()) };
+            at
+        };
+        let path = format!("{}{SEPARATOR}{}", file.path, stem(file.path));
+        let mut source = Cursor::new(head).chain(source);
+        io::copy(&mut source.by_ref().take(at), &mut io::sink()).map_err(|_| self.stop())?;
+        let size = file.size.saturating_sub(at);
+        self.member(&mut source, &path, Packed { size, ..file }, file.path)
     }
 
     /// Why reading failed: readers on top of each other rewrap errors, the allowance does not lie.
@@ -173,6 +186,41 @@ impl Unpacking<'_> {
         let path = format!("{}{SEPARATOR}{}", file.path, stem(file.path));
         let mut metered = Metered { inner: unpacked, left: self.left };
         self.member(&mut metered, &path, file, file.path)
+    }
+
+    /// One stream after the other: programs made by `PyInstaller` have one for each file.
+    fn zlib(&mut self, source: &mut dyn BufRead, file: Packed<'_>) -> Result<(), Stop> {
+        for _ in 0..self.limits.entries {
+            let mut stream = ZlibDecoder::new(&mut *source);
+            self.stream(&mut stream, file)?;
+            // To its end, where the next begins.
+            let mut rest = Metered { inner: &mut stream, left: self.left };
+            io::copy(&mut rest, &mut io::sink()).map_err(|_| self.stop())?;
+            let next = source.fill_buf().map_err(|_| self.stop())?;
+            if Packing::sniff(next) != Some(Packing::Zlib) {
+                break;
+            }
+        }
+        let rest = io::copy(&mut source.take(REST_BYTES), &mut io::sink());
+        if rest.map_err(|_| self.stop())? < REST_BYTES { Ok(()) } else { Err(DAMAGED) }
+    }
+
+    fn members(
+        &mut self,
+        source: &mut dyn BufRead,
+        kind: Kind,
+        file: Packed<'_>,
+    ) -> Result<(), Stop> {
+        let mut archive = Members::new(source, kind);
+        for _ in 0..self.limits.entries {
+            let member = archive.next_member().map_err(|_| self.stop())?;
+            let Some((name, size)) = member else { return Ok(()) };
+            if size > 0 {
+                let path = path_of(file.path, &name);
+                self.member(&mut archive, &path, Packed { size, ..file }, &path)?;
+            }
+        }
+        Err(Stop::Closed(Closed::TooLarge))
     }
 
     fn tar(&mut self, source: &mut dyn BufRead, file: Packed<'_>) -> Result<(), Stop> {
@@ -201,10 +249,19 @@ impl Unpacking<'_> {
             }
             let path = path_of(file.path, &member.name);
             let packed = Packed { size: member.size.unwrap_or(file.size), ..file };
+            let is_readable = member.is_readable();
             let shown = zip.content(&member, self.left, &mut |content| {
+                if !is_readable {
+                    return Ok(());
+                }
                 self.member(content, &path, packed, &path)
             });
             shown.map_err(|_| self.stop())??;
+            if !is_readable {
+                let kind = EntryKind::File;
+                let entry = Entry { path: &path, kind, size: packed.size, link: None };
+                self.close(&entry, Closed::Damaged)?;
+            }
         }
         Ok(())
     }

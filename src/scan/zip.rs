@@ -34,6 +34,14 @@ pub(super) struct ZipMember {
     is_encrypted: bool,
 }
 
+impl ZipMember {
+    /// Whether its content can be read: neither encrypted nor packed by a method that is not
+    /// known here (LZMA, bzip2, xz).
+    pub(super) fn is_readable(&self) -> bool {
+        !self.is_encrypted && [STORED, DEFLATED, ZSTANDARD].contains(&self.method)
+    }
+}
+
 /// Walks the members of a zip archive.
 pub(super) struct Zip<R> {
     source: R,
@@ -93,7 +101,7 @@ impl<R: BufRead> Zip<R> {
         left: &Cell<u64>,
         show: &mut dyn FnMut(&mut dyn Read) -> T,
     ) -> io::Result<T> {
-        let method = if member.is_encrypted { STORED } else { member.method };
+        let method = if member.is_readable() { member.method } else { STORED };
         let Some(packed) = member.packed else {
             return self.unsized_content(method, left, show);
         };

@@ -1,14 +1,17 @@
 //! The evidence of one image put together, and what it amounts to.
 
-use super::super::Seen;
+use std::collections::BTreeSet;
+
+use super::super::{Seen, packaged};
 use super::packages;
-use super::surroundings::Surroundings;
+use super::surroundings::{Surroundings, is_above};
 use super::toolkit::{self, Part};
 use super::traces::{self, Traces};
 use super::{ID, META};
 use crate::answer::size;
 use crate::model::image::Layer;
 use crate::model::{Fact, Finding, Level};
+use crate::scan::inside::SEPARATOR;
 
 const CERTAIN_FIX: &str = "make the last stage `FROM nvidia/cuda:<version>-base-<os>` (or \
     `-runtime`, or `python:3.12-slim` when wheels bring CUDA along), keep the devel image for the \
@@ -40,8 +43,9 @@ impl<'a> Evidence<'a> {
             .collect();
         packages.sort_unstable();
         packages.dedup();
-        let compilers = parts.iter().filter(|(_, fact)| fact.kind == Part::Nvcc.as_str());
-        let around = Surroundings::of(seen, compilers.map(|(_, fact)| root(fact)));
+        let of = |part: Part| parts.iter().filter(move |(_, fact)| fact.kind == part.as_str());
+        let roots = of(Part::Nvcc).chain(of(Part::Stubs)).map(|(_, fact)| root(fact));
+        let around = Surroundings::of(seen, roots);
         Self { traces: traces::traces(seen), parts, packages, around }
     }
 
@@ -49,13 +53,19 @@ impl<'a> Evidence<'a> {
         self.parts.iter().copied().filter(move |(_, fact)| fact.kind == part.as_str())
     }
 
-    /// Whether a compiler there may be one that conda or pip brought along, which warns: by the
-    /// name of the directory as long as layers are unread, then by conda's own records.
+    /// Whether a compiler there may be one that conda or pip brought along, which warns. conda's
+    /// records show its environments, however those are called; while layers are unread any
+    /// directory may be one.
     fn is_weak(&self, root: &str) -> bool {
-        let is_package = |part: &str| matches!(part, "site-packages" | "dist-packages");
-        let is_conda = |around: &Surroundings| around.is_in_conda(root);
-        root.split('/').any(is_package)
-            || (toolkit::is_called_conda(root) && self.around.as_ref().is_none_or(is_conda))
+        if packaged::is_in_package(&format!("{root}/bin")) || toolkit::is_bundled(root) {
+            return true;
+        }
+        !toolkit::is_at_home(root) && (self.around.is_none() || self.is_in_conda(root))
+    }
+
+    fn is_in_conda(&self, root: &str) -> bool {
+        self.around.as_ref().is_some_and(|around| around.is_in_conda(root))
+            || self.parts(Part::Environment).any(|(_, fact)| is_above(self::root(fact), root))
     }
 
     /// nvcc, each with the part that completes the toolkit if any.
@@ -74,6 +84,19 @@ impl<'a> Evidence<'a> {
             .collect()
     }
 
+    /// A toolkit without a compiler's name in it: headers, static libraries and link stubs that
+    /// belong together. Also the tool of it that only a toolkit has.
+    fn nameless(&self) -> Option<(Found<'a>, Option<&'a str>)> {
+        let roots = |part| self.parts(part).map(|(_, fact)| root(fact)).collect::<BTreeSet<_>>();
+        let (libraries, stubs) = (roots(Part::StaticLibrary), roots(Part::Stubs));
+        let whole = self.parts(Part::Header).find(|(_, fact)| {
+            let root = root(fact);
+            libraries.contains(root) && stubs.contains(root) && !self.is_weak(root)
+        })?;
+        let tool = self.parts(Part::Tool).find(|(_, fact)| root(fact) == root(whole.1));
+        Some((whole, tool.map(|(_, fact)| fact.path.as_str())))
+    }
+
     fn devel_package(&self) -> Option<&'a str> {
         self.packages.iter().copied().find(|name| packages::is_devel_package(name))
     }
@@ -89,6 +112,7 @@ impl<'a> Evidence<'a> {
             || (variable && stubs)
             || (ngc && (stubs || traces.history.is_some() || !compilers.is_empty()))
             || toolkit
+            || self.nameless().is_some_and(|(_, tool)| tool.is_some())
             || ((variable || stubs) && (written || base))
             || (!compilers.is_empty() && (traces.history.is_some() || base))
     }
@@ -121,7 +145,8 @@ impl<'a> Evidence<'a> {
         seen: &Seen<'_>,
         best: Option<(Found<'a>, Option<&str>)>,
     ) -> Finding {
-        if let Some(((layer, fact), _)) = best {
+        let nameless = || self.nameless().map(|(header, _)| (header, None));
+        if let Some(((layer, fact), _)) = best.or_else(nameless) {
             let bytes = self.around.as_ref().and_then(|around| around.size(root(fact)));
             return finding.in_layer(layer).at_path(&fact.path, bytes.unwrap_or(fact.size));
         }
@@ -153,10 +178,19 @@ impl<'a> Evidence<'a> {
         words.extend(traces.base.iter().map(|base| format!("built on `{base}`")));
         if let Some((nvcc, with)) = best {
             words.extend(self.compiler_words(seen, nvcc, with));
+        } else if let Some(((layer, header), tool)) = self.nameless() {
+            let with = match tool {
+                Some(tool) => format!(", link stubs and `{tool}`"),
+                None => " and link stubs".to_owned(),
+            };
+            let fate = seen.fate_words(layer.index, outermost(&header.path));
+            words.push(format!("`{}` with static libraries{with}{fate}", header.path));
         }
         words.extend(traces.history.iter().map(|text| format!("the build history has `{text}`")));
         let is_said = |name: &&str| best.and_then(|(_, with)| with) == Some(*name);
-        let devel = self.devel_package().filter(|name| !is_said(name));
+        let compiler =
+            || self.packages.iter().copied().find(|name| packages::is_compiler_package(name));
+        let devel = self.devel_package().or_else(compiler).filter(|name| !is_said(name));
         words.extend(devel.map(|name| format!("package `{name}` is installed")));
         // Every NGC image has a product name; it only explains the rest.
         if let (Some(framework), false) = (&traces.framework, words.is_empty()) {
@@ -172,12 +206,9 @@ impl<'a> Evidence<'a> {
         with: Option<&str>,
     ) -> Vec<String> {
         let with = with.map(|with| format!(" with `{with}`")).unwrap_or_default();
-        let is_conda = |around: &Surroundings| around.is_in_conda(root(nvcc));
-        let place = match &self.around {
-            Some(around) if is_conda(around) => " of a conda environment",
-            _ => "",
-        };
-        let fate = seen.fate_words(layer.index, &nvcc.path);
+        let is_conda = self.around.is_some() && self.is_in_conda(root(nvcc));
+        let place = if is_conda { " of a conda environment" } else { "" };
+        let fate = seen.fate_words(layer.index, outermost(&nvcc.path));
         let mut words = vec![format!("`{}`{place}{with}{fate}", nvcc.path)];
         let bytes = self.around.as_ref().and_then(|around| around.size(root(nvcc)));
         // The compiler alone is no toolkit.
@@ -213,6 +244,11 @@ impl<'a> Evidence<'a> {
 
 const ROCM_FIX: &str = "compile in a `rocm/dev-*` stage and copy the result onto a runtime base; \
     PyTorch's ROCm wheels bring the libraries along";
+
+/// What is packed in a file shares its fate.
+fn outermost(path: &str) -> &str {
+    path.split(SEPARATOR).next().unwrap_or(path)
+}
 
 fn root(fact: &Fact) -> &str {
     fact.particular("root").unwrap_or_default()

@@ -37,9 +37,12 @@ pub(super) fn is_rocm_package(name: &str) -> bool {
 }
 
 fn is_known_package(name: &str) -> bool {
-    is_devel_package(name)
-        || is_rocm_package(name)
-        || COMPILER_PACKAGES.iter().any(|start| name.starts_with(start))
+    is_devel_package(name) || is_rocm_package(name) || is_compiler_package(name)
+}
+
+/// Whether the package serves to compile, also at run time.
+pub(super) fn is_compiler_package(name: &str) -> bool {
+    COMPILER_PACKAGES.iter().any(|start| name.starts_with(start))
 }
 
 /// A place where package managers note what is installed.

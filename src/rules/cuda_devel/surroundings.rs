@@ -40,7 +40,8 @@ impl Surroundings {
     }
 
     fn note(&mut self, path: &str, size: u64) {
-        if let Some((environment, _)) = path.split_once("/conda-meta/")
+        if let Some((environment, record)) = path.split_once("/conda-meta/")
+            && (record == "history" || record.rsplit('.').next() == Some("json"))
             && !self.environments.contains(environment)
         {
             self.environments.insert(environment.to_owned());
@@ -59,11 +60,7 @@ impl Surroundings {
 
     /// Whether a toolkit lies in an environment that conda made.
     pub(super) fn is_in_conda(&self, root: &str) -> bool {
-        let is_above = |environment: &String| {
-            root.strip_prefix(environment.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.environments.iter().any(is_above)
+        self.environments.iter().any(|environment| is_above(environment, root))
     }
 
     /// A package that compiles kernels when it runs.
@@ -76,4 +73,9 @@ impl Surroundings {
         let is_shared = root.is_empty() || matches!(root, "usr" | "usr/local" | "opt");
         self.sizes.get(root).copied().filter(|_| !is_shared)
     }
+}
+
+/// Whether `environment` is `root` or a directory above it.
+pub(super) fn is_above(environment: &str, root: &str) -> bool {
+    root.strip_prefix(environment).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -214,35 +214,6 @@ fn calling_a_toolkit_an_environment_does_not_help() {
 }
 
 #[test]
-fn hidden_toolkits_are_found() {
-    for root in ["cuda", "opt/triton", "opt/nvidia/cuda-12.8", "srv/nvidia/sdk"] {
-        assert_eq!(toolkit_at(root).level(), Some(Level::Deny), "{root}");
-    }
-    let at_the_root = Sample::of(&CudaDevel)
-        .layer("a", &[nvcc("bin/nvcc"), file("include/cuda_runtime.h", "//")]);
-    // Without its driver the toolkit still has the compiler behind it.
-    let renamed = Sample::of(&CudaDevel).layer(
-        "a",
-        &[
-            nvcc("usr/local/cuda-12.8/nvvm/bin/cicc"),
-            file("usr/local/cuda-12.8/targets/x86_64-linux/lib/libcudadevrt.a", "!<arch>"),
-        ],
-    );
-    let stubs = Sample::of(&CudaDevel).layer(
-        "a",
-        &[
-            nvcc("usr/local/cuda-12.8/bin/nvcc"),
-            nvcc("usr/local/cuda-12.8/targets/x86_64-linux/lib/stubs/libcuda.so"),
-        ],
-    );
-    for sample in [at_the_root, renamed, stubs] {
-        assert_eq!(sample.level(), Some(Level::Deny), "{}", sample.words());
-    }
-    let packages = "usr/lib/python3/dist-packages/toolkit";
-    assert_eq!(toolkit_at(packages).level(), Some(Level::Warn));
-}
-
-#[test]
 fn a_compiler_for_kernels_made_at_run_time_is_said_to_be_one() {
     let nvcc_alone = || {
         Sample::of(&CudaDevel).layer(
@@ -287,7 +258,7 @@ fn a_base_image_with_the_toolkit_on_top_is_refused() {
     let sample = Sample::of(&CudaDevel)
         .env(&["NV_CUDA_CUDART_VERSION=11.8.89-1", "CUDA_VERSION=11.8.0"])
         .unread(
-            "RUN |1 CUDA=11.8 apt-get install cuda-command-line-tools-${CUDA/./-} # buildkit",
+            "RUN |1 CUDA=11.8 /bin/bash -c apt-get install cuda-command-line-tools-${CUDA/./-} # buildkit",
             9,
         )
         .layer("b", &[nvcc("usr/local/cuda-11.8/bin/nvcc"), file("var/lib/dpkg/status", status)]);
@@ -351,3 +322,6 @@ fn rocm_is_known_before_and_after_its_layers_are_read() {
         Sample::of(&CudaDevel).unread("RUN apt-get install rocm-device-libs rocm-core", 9);
     assert_eq!(runtime.words(), "");
 }
+
+mod hidden;
+mod traces;

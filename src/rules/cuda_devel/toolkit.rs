@@ -2,6 +2,7 @@
 //! `pip install torch` brings `cuda.h`, `libcudart_static.a` and `ptxas` into site-packages, and
 //! those are no toolkit (`research/content.md` section 1.6).
 
+use super::super::packaged;
 use super::packages;
 use crate::model::{Entry, EntryKind};
 
@@ -10,12 +11,16 @@ use crate::model::{Entry, EntryKind};
 pub(super) enum Part {
     /// NVIDIA's compiler driver, or the compiler behind it.
     Nvcc,
+    /// What the driver calls after the compiler: assembler, linker, packer.
+    Tool,
     /// `cuda_runtime.h`.
     Header,
     /// `libcudart_static.a`, `libcudadevrt.a`.
     StaticLibrary,
     /// What programs are linked against where no driver is installed.
     Stubs,
+    /// conda's record of what it did: the root is an environment.
+    Environment,
     /// AMD's compiler driver.
     Hipcc,
     /// `hip_runtime.h`.
@@ -29,9 +34,11 @@ impl Part {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Nvcc => "nvcc",
+            Self::Tool => "tool",
             Self::Header => "header",
             Self::StaticLibrary => "static-library",
             Self::Stubs => "stubs",
+            Self::Environment => "environment",
             Self::Hipcc => "hipcc",
             Self::HipHeader => "hip-header",
             Self::Packages => "packages",
@@ -43,12 +50,19 @@ impl Part {
 pub(super) fn part<'a>(entry: &Entry<'a>, head: &[u8]) -> Option<(Part, &'a str)> {
     let path = entry.path;
     let (part, root) = match entry.name() {
-        "nvcc" | "cicc" if is_program(entry, head) => (Part::Nvcc, compiler_root(path)?),
-        "cuda_runtime.h" => (Part::Header, without_target(below(path, "include/cuda_runtime.h")?)),
-        "libcudart_static.a" | "libcudadevrt.a" => {
-            (Part::StaticLibrary, library_root(entry.parent())?)
+        name if is_compiler(name) && is_program(entry, head) => (Part::Nvcc, program_root(path)?),
+        "ptxas" | "nvlink" | "fatbinary" if is_program(entry, head) => {
+            (Part::Tool, program_root(path)?)
         }
-        "libcuda.so" => (Part::Stubs, library_root(entry.parent().strip_suffix("/stubs")?)?),
+        "cuda_runtime.h" => {
+            let above = below(path, "include/cuda_runtime.h").unwrap_or(entry.parent());
+            (Part::Header, without_target(above))
+        }
+        "libcudart_static.a" | "libcudadevrt.a" => {
+            (Part::StaticLibrary, library_root(entry.parent()))
+        }
+        "libcuda.so" => (Part::Stubs, library_root(entry.parent().strip_suffix("/stubs")?)),
+        "history" => (Part::Environment, below(path, "conda-meta/history")?),
         "hipcc" => (Part::Hipcc, below(path, "bin/hipcc")?),
         "hip_runtime.h" => (Part::HipHeader, below(path, "include/hip/hip_runtime.h")?),
         _ => {
@@ -58,12 +72,18 @@ pub(super) fn part<'a>(entry: &Entry<'a>, head: &[u8]) -> Option<(Part, &'a str)
     };
     // Debian's own package splits the toolkit between two places.
     let root = if root == "usr/lib/nvidia-cuda-toolkit" { "usr" } else { root };
-    // A compiler that a package of another maker brings along is one; its headers say nothing.
-    let is_hidden = match part {
-        Part::Nvcc => is_wheel(entry),
-        _ => is_wheel(entry) || entry.is_in_python_packages(),
-    };
-    (is_real(entry) && !is_hidden).then_some((part, root))
+    (is_real(entry) && !is_hidden(part, path)).then_some((part, root))
+}
+
+/// Whether a part is one of a wheel, and says nothing. A compiler that lies where packages of
+/// other makers do is said, and so is one that looks like a wheel's where nothing shows a package.
+fn is_hidden(part: Part, path: &str) -> bool {
+    let is_packaged = packaged::is_in_package(path);
+    let of_maker = path.split('/').any(|part| matches!(part, "nvidia" | "triton"));
+    match part {
+        Part::Nvcc => is_packaged && of_maker,
+        _ => is_packaged || is_bundled(path) || is_triton(path),
+    }
 }
 
 fn is_real(entry: &Entry<'_>) -> bool {
@@ -76,8 +96,22 @@ fn below<'a>(path: &'a str, tail: &str) -> Option<&'a str> {
     if root.is_empty() { Some(root) } else { root.strip_suffix('/') }
 }
 
-fn compiler_root(path: &str) -> Option<&str> {
-    ["bin/nvcc", "nvvm/bin/cicc", "bin/cicc"].iter().find_map(|tail| below(path, tail))
+/// `nvcc`, `cicc`, and the same with a version behind (`nvcc-12`, `nvcc12.8`, `nvcc.real`).
+fn is_compiler(name: &str) -> bool {
+    ["nvcc", "cicc"].iter().any(|known| {
+        name.strip_prefix(known).is_some_and(|rest| {
+            rest.bytes().next().is_none_or(|byte| !byte.is_ascii_alphabetic() && byte != b'_')
+        })
+    })
+}
+
+/// The root of the toolkit that a program belongs to: what lies above `bin`, or the directory
+/// itself when somebody put everything into one. `None` for wrappers that caches install.
+fn program_root(path: &str) -> Option<&str> {
+    let (parent, _) = path.rsplit_once('/').unwrap_or(("", path));
+    let root = below(parent, "nvvm/bin").or_else(|| below(parent, "bin")).unwrap_or(parent);
+    let is_cache = root.rsplit('/').next().is_some_and(|name| name.contains("cache"));
+    (!is_cache).then_some(root)
 }
 
 /// A binary; wrappers of that name (ccache, Debian's script) are texts.
@@ -85,12 +119,10 @@ fn is_program(entry: &Entry<'_>, head: &[u8]) -> bool {
     entry.kind == EntryKind::HardLink || head.starts_with(b"\x7fELF")
 }
 
-/// Whether a toolkit root is called like a conda environment.
-pub(super) fn is_called_conda(root: &str) -> bool {
-    root.split('/').any(|part| {
-        ["conda", "mamba", "miniforge"].iter().any(|word| part.contains(word))
-            || matches!(part, "env" | "envs" | "venv" | ".venv" | "pixi" | ".pixi" | "pkgs")
-    })
+/// Where NVIDIA's and Debian's packages put the toolkit: no conda environment is made there, so
+/// that nothing needs to be waited for.
+pub(super) fn is_at_home(root: &str) -> bool {
+    root == "usr" || root.starts_with("usr/local/cuda")
 }
 
 /// `usr/local/cuda-12.8/targets/x86_64-linux` belongs to `usr/local/cuda-12.8`.
@@ -98,34 +130,52 @@ fn without_target(path: &str) -> &str {
     path.split_once("/targets/").map_or(path, |(root, _)| root)
 }
 
-fn library_root(parent: &str) -> Option<&str> {
+fn library_root(parent: &str) -> &str {
     let parent = without_target(parent);
-    if let Some(root) = below(parent, "lib").or_else(|| below(parent, "lib64")) {
-        return Some(root);
-    }
-    match parent.strip_prefix("usr/lib/") {
-        Some(_) => Some("usr"),
-        None if parent.starts_with("usr/local/cuda") => Some(parent),
-        None => None,
-    }
+    let root = below(parent, "lib").or_else(|| below(parent, "lib64"));
+    root.unwrap_or(if parent.starts_with("usr/lib/") { "usr" } else { parent })
 }
 
-/// NVIDIA's wheels and what bundles them, wherever pip put them (`--target`, zipapps):
-/// `nvidia/cu13/bin`, `nvidia/cuda_nvcc/bin`, `triton/backends/nvidia`.
-fn is_wheel(entry: &Entry<'_>) -> bool {
-    let parts = || entry.path.split('/');
-    let follows = |first: &str, test: fn(&str) -> bool| {
-        parts().zip(parts().skip(1)).any(|(a, b)| a == first && test(b))
-    };
+/// The directories of NVIDIA's wheels within `nvidia`; newer ones share one named by the release.
+const COMPONENTS: &[&str] = &[
+    "cublas",
+    "cuda_cccl",
+    "cuda_crt",
+    "cuda_cuobjdump",
+    "cuda_cupti",
+    "cuda_nvcc",
+    "cuda_nvrtc",
+    "cuda_nvvm",
+    "cuda_runtime",
+    "cudnn",
+    "cufft",
+    "cufile",
+    "curand",
+    "cusolver",
+    "cusparse",
+    "cusparselt",
+    "nccl",
+    "nvjitlink",
+    "nvshmem",
+    "nvtx",
+];
+
+/// Whether a path lies in one of NVIDIA's wheels, wherever pip put it (`--target`, zipapps):
+/// `nvidia/cu13/bin`, `nvidia/cuda_nvcc/bin`. NVIDIA's own tools lie in `/opt/nvidia`.
+pub(super) fn is_bundled(path: &str) -> bool {
     let is_component = |part: &str| {
-        let version = part.strip_prefix("cu").unwrap_or(part);
-        part.starts_with("cuda_")
-            || (!version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()))
+        let release = part.strip_prefix("cu").unwrap_or_default();
+        let is_release = release.len() == 2 && release.bytes().all(|byte| byte.is_ascii_digit());
+        is_release || COMPONENTS.contains(&part)
     };
-    follows("nvidia", is_component)
-        || follows("triton", |part| matches!(part, "backends" | "_C" | "third_party"))
-        || (entry.is_in_python_packages() && parts().any(|part| part == "triton"))
-        || (entry.is_in_python_packages() && parts().any(|part| part == "nvidia"))
+    let pairs = || path.split('/').zip(path.split('/').skip(1));
+    !path.starts_with("opt/nvidia/") && pairs().any(|(a, b)| a == "nvidia" && is_component(b))
+}
+
+/// Triton's own copy of headers and assembler.
+fn is_triton(path: &str) -> bool {
+    let pairs = || path.split('/').zip(path.split('/').skip(1));
+    pairs().any(|(a, b)| a == "triton" && matches!(b, "backends" | "_C" | "third_party"))
 }
 
 #[cfg(test)]
@@ -175,6 +225,19 @@ mod tests {
             ),
             ("opt/nvidia/cuda-12.8/bin/nvcc", "nvcc", "opt/nvidia/cuda-12.8"),
             ("opt/triton/bin/nvcc", "nvcc", "opt/triton"),
+            ("opt/nvidia/12/bin/nvcc", "nvcc", "opt/nvidia/12"),
+            ("opt/nvidia/12/lib64/libcudart_static.a", "static-library", "opt/nvidia/12"),
+            ("opt/nvidia/cuda_12.8/include/cuda_runtime.h", "header", "opt/nvidia/cuda_12.8"),
+            ("srv/nvidia/12.8/include/cuda_runtime.h", "header", "srv/nvidia/12.8"),
+            ("usr/local/cuda-12.8/bin/nvcc-12", "nvcc", "usr/local/cuda-12.8"),
+            ("opt/x/nvcc", "nvcc", "opt/x"),
+            ("opt/x/cuda_runtime.h", "header", "opt/x"),
+            ("opt/x/libcudadevrt.a", "static-library", "opt/x"),
+            ("usr/local/cuda-12.8/bin/ptxas", "tool", "usr/local/cuda-12.8"),
+            ("srv/e1/conda-meta/history", "environment", "srv/e1"),
+            // Like a wheel's, but nothing shows that it is one: weak, but said.
+            ("app/libs/nvidia/cu13/bin/nvcc", "nvcc", "app/libs/nvidia/cu13"),
+            ("app/libs/nvidia/cuda_nvcc/bin/nvcc", "nvcc", "app/libs/nvidia/cuda_nvcc"),
             ("opt/rocm-6.3.0/bin/hipcc", "hipcc", "opt/rocm-6.3.0"),
             ("rocm/include/hip/hip_runtime.h", "hip-header", "rocm"),
             ("var/lib/dpkg/info/cuda-nvcc-12-8.list", "packages", ""),
@@ -206,8 +269,12 @@ mod tests {
             assert_eq!(at(&format!("{packages}/{path}")), None, "{path}");
         }
         for path in [
-            "app/libs/nvidia/cu13/bin/nvcc",
-            "app/libs/nvidia/cuda_nvcc/bin/nvcc",
+            "app/libs/nvidia/cu13/include/cuda_runtime.h",
+            "app/libs/nvidia/cuda_runtime/lib/libcudart_static.a",
+            "root/.cache/uv/archive-v0/x/nvidia/cu13/bin/nvcc",
+            "opt/wheels/nvidia_cuda_nvcc-13.whl!/nvidia/cu13/bin/nvcc",
+            "usr/lib/ccache/nvcc",
+            "usr/bin/nvcc_wrapper",
             "app/libs/triton/backends/nvidia/include/cuda_runtime.h",
             "usr/local/cuda-12.8/compat/libcuda.so.570.86",
             "usr/local/cuda-12.8/compat/libcuda.so",

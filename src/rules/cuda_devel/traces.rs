@@ -9,6 +9,7 @@ use regex::Regex;
 
 use super::super::Seen;
 use crate::model::Image;
+use crate::model::dockerfile::{Instruction, Step};
 
 /// What the configuration and the manifest say.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -66,17 +67,16 @@ pub(super) fn traces(seen: &Seen<'_>) -> Traces {
         .map(|(name, _)| name)
         .filter(|name| is_devel_variable(name))
         .collect();
-    let history = history(image);
+    let steps = seen.steps();
+    let history = history(steps);
     Traces {
         variables: variables.into_iter().map(shown).collect(),
         stubs: values("LIBRARY_PATH").any(|path| path.split(':').any(is_stubs)),
-        framework: values("NVIDIA_PRODUCT_NAME")
-            .find(|name| !name.is_empty() && *name != "CUDA")
-            .map(shown),
+        framework: values("NVIDIA_PRODUCT_NAME").find(|name| is_framework(name)).map(shown),
         base: base(image, is_devel_image),
-        history_layer: history.as_ref().and_then(|(step, _)| layer_of(image, *step)),
+        history_layer: history.as_ref().and_then(|(step, _)| step.layer),
         history: history.map(|(_, text)| text),
-        rocm: base(image, |name| name.contains("rocm/dev-")).or_else(|| rocm(image)),
+        rocm: base(image, |name| name.contains("rocm/dev-")).or_else(|| rocm(steps)),
     }
 }
 
@@ -111,6 +111,13 @@ fn base(image: &Image, is_wanted: impl Fn(&str) -> bool) -> Option<String> {
 const NGC_FRAMEWORKS: &[&str] =
     &["pytorch", "tensorflow", "jax", "nemo", "mxnet", "paddlepaddle", "modulus", "physicsnemo"];
 
+/// Whether a product of that name is such an image. Servers and inference libraries (Triton,
+/// TensorRT) set the variable and the link stubs too, and are made to be run.
+fn is_framework(product: &str) -> bool {
+    let first = product.split([' ', '-', ':']).next().unwrap_or(product).to_ascii_lowercase();
+    NGC_FRAMEWORKS.contains(&first.as_str())
+}
+
 /// `nvidia/cuda:12.8.0-cudnn-devel-ubuntu22.04`, `nvcr.io/nvidia/pytorch:25.10-py3`.
 fn is_devel_image(name: &str) -> bool {
     let name = name.split('@').next().unwrap_or(name).trim();
@@ -123,33 +130,64 @@ fn is_devel_image(name: &str) -> bool {
 }
 
 /// The step that installs development packages, and its words.
-fn history(image: &Image) -> Option<(usize, String)> {
-    image.config.history.iter().enumerate().find_map(|(step, history)| {
-        let text = super::super::secrets::text::cut(&history.created_by, 64 * 1024);
+fn history<'s, 'a>(steps: &'s [Step<'a>]) -> Option<(&'s Step<'a>, String)> {
+    steps.iter().find_map(|step| {
+        let text = step.written();
         if text.contains("installCUDA.sh") && text.contains("DEVEL=1") {
             return Some((step, "DEVEL=1 installCUDA.sh".to_owned()));
         }
-        // The configuration packages come with every base image.
-        let is_devel = |end: usize| !text.get(end..).unwrap_or_default().starts_with("-config");
-        let found = PACKAGES.find_iter(text).find(|found| is_devel(found.end()));
-        // Without the variable, of which the match has only the start.
-        let name = |text: &str| shown(text.split("-$").next().unwrap_or(text));
-        found.map(|found| (step, name(found.as_str())))
+        installed(step, packages).map(|name| (step, name))
     })
 }
 
-fn rocm(image: &Image) -> Option<String> {
-    image.config.history.iter().find_map(|step| {
-        let text = super::super::secrets::text::cut(&step.created_by, 64 * 1024);
-        ROCM_PACKAGES.find(text).map(|found| shown(found.as_str().trim()))
-    })
+/// The development packages that a text names, without the variables of which the match has only
+/// the start. The configuration packages come with every base image.
+fn packages(text: &str) -> Vec<String> {
+    let rest = |end: usize| text.get(end..).unwrap_or_default();
+    let found = PACKAGES.find_iter(text).filter(|found| !rest(found.end()).starts_with("-config"));
+    let name = |text: &str| shown(text.split("-$").next().unwrap_or(text));
+    found.map(|found| name(found.as_str())).collect()
 }
 
-/// Index of the layer that a step of the history made.
-fn layer_of(image: &Image, step: usize) -> Option<usize> {
-    let history = &image.config.history;
-    let made = !history.get(step)?.empty_layer;
-    made.then(|| history.iter().take(step).filter(|step| !step.empty_layer).count())
+fn rocm(steps: &[Step<'_>]) -> Option<String> {
+    let packages = |text: &str| {
+        ROCM_PACKAGES.find_iter(text).map(|found| shown(found.as_str().trim())).collect()
+    };
+    steps.iter().find_map(|step| installed(step, packages))
+}
+
+/// Programs that name packages without installing them.
+const SPEAKERS: &[&str] = &["apt-mark", "echo", "printf", "sed", "grep", "awk", "rm", "test", "["];
+/// Words with which package managers take packages away.
+const REMOVALS: &[&str] = &["remove", "purge", "autoremove", "autopurge", "erase", "uninstall"];
+
+/// The first package that a step installs and keeps.
+fn installed(step: &Step<'_>, packages: impl Fn(&str) -> Vec<String>) -> Option<String> {
+    let mut named = packages(step.written());
+    if named.is_empty() {
+        return None;
+    }
+    match step.instruction() {
+        Some(Instruction::Run(_)) => {}
+        Some(_) => return None,
+        // No Dockerfile's line: nothing tells what it does.
+        None => return named.into_iter().next(),
+    }
+    for command in step.commands() {
+        let is_removal = command.arguments().any(|word| REMOVALS.contains(&word));
+        if !is_removal && !SPEAKERS.contains(&command.program()) {
+            continue;
+        }
+        let words: Vec<&str> = command.arguments().collect();
+        for name in packages(&words.join(" ")) {
+            if is_removal {
+                named.retain(|known| *known != name);
+            } else if let Some(at) = named.iter().position(|known| *known == name) {
+                named.remove(at);
+            }
+        }
+    }
+    named.into_iter().next()
 }
 
 fn shown(text: &str) -> String {

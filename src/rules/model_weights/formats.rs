@@ -8,10 +8,12 @@ mod protobuf;
 mod raw;
 mod texts;
 
-pub(super) use self::containers::is_opaque_archive;
+pub(super) use self::containers::{is_media_or_table, is_opaque_archive};
 pub(super) use self::protobuf::{external_data, is_onnx};
 pub(super) use self::raw::are_floats;
 pub(super) use self::texts::is_text;
+
+use crate::scan::inside::is_packed;
 
 /// What makes a file a weight file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,7 +234,10 @@ fn by_extension(extension: &str, head: &[u8]) -> Option<Format> {
             .iter()
             .any(|start| head.starts_with(start));
     let kind = match extension {
-        "joblib" | "pkl" | "pickle" | "dill" if compressed => "joblib",
+        // What can be opened is looked at inside.
+        "joblib" | "pkl" | "pickle" | "dill" if is_packed(head) => return Some(named("joblib")),
+        "joblib" if compressed => "joblib",
+        "pkl" | "pickle" | "dill" if compressed => return Some(named("joblib")),
         "nemo" if head.starts_with(b"\x1f\x8b") => "nemo",
         "llamafile" if head.starts_with(b"MZ") => "llamafile",
         "msgpack" if matches!(head, [0x81..=0x8f | 0xde | 0xdf, ..]) => "flax",

@@ -39,6 +39,7 @@ pub(super) fn words(kind: &str) -> &'static str {
         "orbax" => "an Orbax checkpoint",
         "nemo" => "a NeMo model",
         "pickle" => "a pickled model",
+        "pickled-arrays" => "pickled arrays",
         "joblib" => "a joblib model",
         "llamafile" => "a llamafile",
         "torchserve" => "a TorchServe archive",

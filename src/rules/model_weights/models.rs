@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bounds::{Bounds, Owner};
 use super::names;
-use super::{MIN_SIZE, MIN_SIZE_IN_PACKAGES, Settings, WARN_SIZE, is_packaged, is_sure, places};
+use super::{PROMISED, is_sure, places};
 use crate::model::Fact;
 use crate::model::image::Layer;
 
@@ -30,32 +31,41 @@ pub(super) struct Model<'a> {
 }
 
 /// The models among `files`, and those groups of smaller ones that are too large together.
-pub(super) fn of<'a>(files: Vec<File<'a>>, settings: &Settings) -> Vec<Model<'a>> {
-    let by_model = |fact: &Fact| (names::model_of(&fact.path), is_sure(fact));
+pub(super) fn of<'a>(files: Vec<File<'a>>, bounds: &Bounds<'_>) -> Vec<Model<'a>> {
+    let by_model = |(_, fact): &File<'_>| (names::model_of(&fact.path), is_sure(fact));
     let models = group(files, 1, by_model);
-    let by_directory = |fact: &Fact| names::parent_of(&fact.path).to_owned();
-    let models = merge(models, 1, by_directory, settings);
-    let models = merge(models, TIMES_IN_IMAGE, |fact| is_packaged(&fact.path), settings);
-    gather(models, settings)
+    let by_directory = |(_, fact): &File<'_>| names::parent_of(&fact.path).to_owned();
+    let models = merge(models, 1, by_directory, bounds);
+    // A file changes sides when its owner turns out; until then it is on none.
+    let (unknown, known): (Vec<_>, Vec<_>) =
+        models.into_iter().partition(|model| model.owner(bounds) == Some(Owner::Unknown));
+    let mut models = merge(known, TIMES_IN_IMAGE, |file| bounds.owner(file), bounds);
+    models.extend(unknown);
+    gather(models, bounds)
 }
 
 /// The models worth a finding. Those that only warn are one for each directory: packages bring
 /// the same small model in several formats.
-fn gather<'a>(models: Vec<Model<'a>>, settings: &Settings) -> Vec<Model<'a>> {
+fn gather<'a>(models: Vec<Model<'a>>, bounds: &Bounds<'_>) -> Vec<Model<'a>> {
     let (mut denied, others): (Vec<_>, Vec<_>) =
-        models.into_iter().partition(|model| model.is_denied(settings));
-    let warned = others.into_iter().filter(|model| model.is_mentioned(settings));
+        models.into_iter().partition(|model| model.is_denied(bounds));
+    let warned = others.into_iter().filter(|model| model.is_mentioned(bounds));
     let parts = warned.flat_map(|model| model.parts).collect();
-    let by_directory = |fact: &Fact| (names::parent_of(&fact.path).to_owned(), is_sure(fact));
+    let by_directory =
+        |(_, fact): &File<'_>| (names::parent_of(&fact.path).to_owned(), is_sure(fact));
     denied.extend(group(parts, NEVER, by_directory));
     denied
 }
 
-fn group<'a, K: Ord>(files: Vec<File<'a>>, times: u64, key: impl Fn(&Fact) -> K) -> Vec<Model<'a>> {
+fn group<'a, K: Ord>(
+    files: Vec<File<'a>>,
+    times: u64,
+    key: impl Fn(&File<'a>) -> K,
+) -> Vec<Model<'a>> {
     let mut groups: BTreeMap<K, Model<'a>> = BTreeMap::new();
-    for (layer, fact) in files {
+    for file in files {
         let empty = || Model { parts: Vec::new(), times };
-        groups.entry(key(fact)).or_insert_with(empty).parts.push((layer, fact));
+        groups.entry(key(&file)).or_insert_with(empty).parts.push(file);
     }
     groups.into_values().collect()
 }
@@ -64,17 +74,17 @@ fn group<'a, K: Ord>(files: Vec<File<'a>>, times: u64, key: impl Fn(&Fact) -> K)
 fn merge<'a, K: Ord>(
     models: Vec<Model<'a>>,
     times: u64,
-    key: impl Fn(&Fact) -> K,
-    settings: &Settings,
+    key: impl Fn(&File<'a>) -> K,
+    bounds: &Bounds<'_>,
 ) -> Vec<Model<'a>> {
     let may_merge = |model: &Model<'_>| {
-        !model.is_denied(settings) && model.parts.iter().all(|(_, fact)| adds_up(fact))
+        !model.is_denied(bounds) && model.parts.iter().all(|(_, fact)| adds_up(fact))
     };
     let (small, mut kept): (Vec<_>, Vec<_>) = models.into_iter().partition(may_merge);
-    let key_of = |model: &Model<'_>| model.parts.first().map(|(_, fact)| key(fact));
+    let key_of = |model: &Model<'a>| model.parts.first().map(&key);
     let parts = small.iter().flat_map(|model| model.parts.iter().copied()).collect();
     let mut denied = group(parts, times, &key);
-    denied.retain(|group| group.is_denied(settings));
+    denied.retain(|group| group.is_denied(bounds));
     let merged: BTreeSet<Option<K>> = denied.iter().map(key_of).collect();
     kept.extend(small.into_iter().filter(|model| !merged.contains(&key_of(model))));
     kept.extend(denied);
@@ -94,29 +104,32 @@ impl<'a> Model<'a> {
         self.parts.iter().copied().max_by_key(size)
     }
 
-    /// Sum of the parts' sizes in bytes.
+    /// Sum of the parts' sizes in bytes; more when a part's own header says so: the rest of it lies
+    /// elsewhere, under whatever name.
     pub(super) fn total(&self) -> u64 {
-        self.parts.iter().fold(0, |sum, (_, fact)| sum.saturating_add(fact.size))
+        let promised = |(_, fact): &File<'_>| fact.particular(PROMISED)?.parse::<u64>().ok();
+        let sum = self.parts.iter().fold(0_u64, |sum, (_, fact)| sum.saturating_add(fact.size));
+        self.parts.iter().filter_map(promised).fold(sum, u64::max)
+    }
+
+    fn owner(&self, bounds: &Bounds<'_>) -> Option<Owner> {
+        self.parts.iter().map(|file| bounds.owner(file)).max()
     }
 
     /// Whether it is large enough to be warned about. Test data is not, and in installed packages
     /// a name says nothing.
-    fn is_mentioned(&self, settings: &Settings) -> bool {
-        let Some((_, largest)) = self.largest() else { return false };
+    fn is_mentioned(&self, bounds: &Bounds<'_>) -> bool {
+        let Some(largest) = self.largest() else { return false };
         let total = self.total();
-        let is_plain = is_packaged(&largest.path) && !is_sure(largest);
-        total >= settings.number(&WARN_SIZE)
-            && !places::is_fixture(&largest.path)
-            && (!is_plain || total >= settings.number(&MIN_SIZE_IN_PACKAGES))
+        let is_plain = bounds.owner(&largest) != Owner::Author && !is_sure(largest.1);
+        total >= bounds.warning
+            && !places::is_fixture(&largest.1.path)
+            && (!is_plain || total >= bounds.warning_in_packages())
     }
 
     /// Whether it is too large, and surely weights.
-    pub(super) fn is_denied(&self, settings: &Settings) -> bool {
-        let limit = |(_, fact): &File<'_>| {
-            let packaged = is_packaged(&fact.path);
-            settings.number(if packaged { &MIN_SIZE_IN_PACKAGES } else { &MIN_SIZE })
-        };
-        let lowest = self.parts.iter().map(limit).min();
+    pub(super) fn is_denied(&self, bounds: &Bounds<'_>) -> bool {
+        let lowest = self.parts.iter().map(|file| bounds.of_file(file)).min();
         self.parts.iter().all(|(_, fact)| is_sure(fact))
             && lowest.is_some_and(|limit| self.total() >= limit.saturating_mul(self.times))
     }

@@ -1,7 +1,8 @@
 //! Weight files by name; the model that a file is part of.
 
-use super::formats::{By, Format, is_text};
+use super::formats::{By, Format, is_media_or_table, is_text};
 use super::places;
+use crate::scan::inside::SEPARATOR;
 
 /// Extensions that only weight files have, wherever they stand in a name: `x.gguf.part1`.
 const SURE_EXTENSIONS: &[&str] = &[
@@ -51,11 +52,11 @@ pub(super) fn is_hex(text: &str, lengths: &[usize]) -> bool {
 /// The format that a file's name and place show, given its extension in lower case. `head` only
 /// rules out text: tokenizers lie in the same caches.
 pub(super) fn by_name(path: &str, extension: &str, head: &[u8]) -> Option<Format> {
-    if is_text(head) || is_vocabulary(path, head) {
+    if is_text(head) || is_vocabulary(path, head) || is_media_or_table(head) {
         return None;
     }
     let found = |kind, by| Some(Format { kind, by });
-    if let Some(kind) = places::place(path) {
+    if let Some(kind) = places::place(own_path(path)) {
         return found(kind, By::Place);
     }
     let name = name_of(path).to_ascii_lowercase();
@@ -66,6 +67,17 @@ pub(super) fn by_name(path: &str, extension: &str, head: &[u8]) -> Option<Format
         return found("weights-by-name", By::Name);
     }
     None
+}
+
+/// The path that says where a file lies: of what is packed the part within the archive, since an
+/// archive in a cache is one download and its members are anything; of what a compressed file
+/// unpacks to, that file's.
+fn own_path(path: &str) -> &str {
+    match path.rsplit_once(SEPARATOR) {
+        Some((outer, inner)) if name_of(outer).starts_with(inner) => own_path(outer),
+        Some((_, inner)) => inner,
+        None => path,
+    }
 }
 
 fn has_sure_extension(name: &str) -> bool {

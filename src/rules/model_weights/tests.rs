@@ -172,8 +172,9 @@ fn sharding_by_plain_numbers_does_not_help() {
     deny: safetensors weights of 72.0 MiB in 8 files: `app/m/layer_00.safetensors`, `app/m/layer_01.safetensors`, `app/m/layer_02.safetensors` and 5 more
       fix: keep the weights outside the image (volume, object storage, model registry) and load them when the container starts; add their directory to `.dockerignore`
     ");
+    let forest = b"\x80\x03csklearn.tree._tree\nTree\nq\0";
     let arrays: Vec<File> =
-        (0..8).map(|n| sized(&format!("app/m/w{n}.pkl"), b"\x80\x04\x95", 9 * MIB)).collect();
+        (0..8).map(|n| sized(&format!("app/m/w{n}.pkl"), forest, 9 * MIB)).collect();
     let arrays = Sample::of(&ModelWeights).layer("COPY", &arrays);
     assert_eq!(arrays.level(), Some(Level::Deny));
 }
@@ -352,4 +353,5 @@ fn small_models_of_one_package_are_one_warning() {
     assert_eq!(plain.level(), None);
 }
 
+mod ordinary;
 mod packed;

@@ -151,6 +151,7 @@ static EXACT_NODE: LazyLock<Regex> =
 
 /// A package of npm: `left-pad`, `@scope/name@^1`.
 pub(super) fn node(word: &str) -> Option<String> {
+    let word = word.trim();
     let is_elsewhere = word.starts_with(['.', '/', '~'])
         || word.contains(':')
         || word.rsplit_once('.').is_some_and(|(_, end)| end == "tgz");

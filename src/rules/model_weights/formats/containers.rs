@@ -3,6 +3,7 @@
 
 use std::io::Read;
 
+use super::super::leaning::{self, Leaning};
 use super::{Format, contains, contains_any, magic, named};
 
 /// An array: numbers with a fraction are weights, counts and texts as a rule data.
@@ -33,7 +34,8 @@ pub(super) fn zip(extension: &str, head: &[u8]) -> Option<Format> {
     } else if keras {
         Some(magic("keras"))
     } else if name.ends_with(".npy") && are_fractions(&content) {
-        Some(magic("numpy"))
+        let is_data = leaning::leaning(&name) == Some(Leaning::Data);
+        Some(if is_data { named("numpy") } else { magic("numpy") })
     } else {
         None
     }
@@ -66,16 +68,24 @@ pub(super) fn tar(extension: &str, head: &[u8]) -> Option<Format> {
     (extension == "nemo" || name.ends_with(b"model_weights.ckpt")).then_some(magic("nemo"))
 }
 
-/// HDF5, also behind a user block. The format holds any numbers: files of measurement formats
-/// (`NetCDF`, MATLAB, `AnnData`, pandas) say so in their extension or in their attributes.
+/// HDF5, also behind a user block. The format holds any numbers: Keras' files show by the names of
+/// their groups and attributes, files of measurement formats (`NetCDF`, MATLAB, `AnnData`, pandas)
+/// by theirs or by their extension, and of others nobody knows.
 pub(super) fn hdf5(extension: &str, head: &[u8]) -> Option<Format> {
     const DATA: &[&[u8]] = &[b"PYTABLES", b"_NCProperties", b"MATLAB_class", b"encoding-type"];
     const KERAS: &[&[u8]] = &[
         b"keras_version",
         b"model_weights",
         b"layer_names",
+        b"weight_names",
         b"_layer_checkpoint_dependencies",
         b"optimizer_weights",
+        // The two groups at the root of Keras 3's files, in their order.
+        b"vars\0\0\0\0layers\0",
+    ];
+    const SCIENCE: &[&str] = &[
+        "nc", "nc4", "cdf", "mat", "h5ad", "loom", "cool", "mcool", "hdf", "he5", "h5s", "fast5",
+        "h5mu", "mnc",
     ];
     let signed = [0, 512, 1024, 2048]
         .iter()
@@ -83,16 +93,32 @@ pub(super) fn hdf5(extension: &str, head: &[u8]) -> Option<Format> {
     if !signed || contains_any(head, DATA) {
         return None;
     }
-    let science = [
-        "nc", "nc4", "cdf", "mat", "h5ad", "loom", "cool", "mcool", "hdf", "he5", "h5s", "fast5",
-        "h5mu", "mnc",
-    ];
-    let weights = matches!(extension, "h5" | "hdf5" | "keras" | "weights" | "model" | "");
-    if weights || contains_any(head, KERAS) {
+    if extension == "keras" || contains_any(head, KERAS) {
         Some(magic("hdf5"))
     } else {
-        (!science.contains(&extension)).then_some(named("hdf5"))
+        (!SCIENCE.contains(&extension)).then_some(named("hdf5"))
     }
+}
+
+/// Whether it is a picture, a sound, a film, a document or a table: those lie in model
+/// repositories too.
+pub(in super::super) fn is_media_or_table(head: &[u8]) -> bool {
+    const STARTS: &[&[u8]] = &[
+        b"GIF8",
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xd8\xff",
+        b"RIFF",
+        b"OggS",
+        b"fLaC",
+        b"ID3",
+        b"\x1aE\xdf\xa3",
+        b"%PDF-",
+        b"PAR1",
+        b"ARROW1",
+        b"ORC",
+        b"SQLite format 3\0",
+    ];
+    STARTS.iter().any(|start| head.starts_with(start)) || head.get(4..8) == Some(b"ftyp")
 }
 
 /// Whether it is an archive, a file system or an encrypted file that is not opened here: xz,

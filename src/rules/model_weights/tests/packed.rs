@@ -5,7 +5,7 @@ use super::super::*;
 use super::{MIB, one};
 
 /// Content that does not compress, with that head.
-fn filled(head: &[u8], size: u64) -> Vec<u8> {
+pub(super) fn filled(head: &[u8], size: u64) -> Vec<u8> {
     let mut content = head.to_vec();
     let mut state = 1_u32;
     while u64::try_from(content.len()).unwrap() < size {
@@ -16,9 +16,9 @@ fn filled(head: &[u8], size: u64) -> Vec<u8> {
     content
 }
 
-const GGUF: &[u8] = b"GGUF\x03\0\0\0\x05\0\0\0\0\0\0\0";
+pub(super) const GGUF: &[u8] = b"GGUF\x03\0\0\0\x05\0\0\0\0\0\0\0";
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write as _;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
@@ -26,7 +26,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A zip archive of stored members.
-fn zip_of(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+pub(super) fn zip_of(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, content) in members {
         let size = u32::try_from(content.len()).unwrap().to_le_bytes();
@@ -45,6 +45,14 @@ fn packed(path: &str, content: Vec<u8>) -> Sample {
     Sample::of(&ModelWeights).scanned("COPY . .", &[(path, content)])
 }
 
+/// A program of 64 bits whose table of sections ends with it, as linkers write them.
+fn program() -> Vec<u8> {
+    let mut bytes = filled(b"\x7fELF\x02\x01", 9640);
+    bytes[0x28..0x30].copy_from_slice(&9000_u64.to_le_bytes());
+    bytes[0x38..0x3e].copy_from_slice(&[0, 0, 64, 0, 10, 0]);
+    bytes
+}
+
 #[test]
 fn packing_hides_nothing() {
     let weights = || filled(GGUF, 11 * MIB);
@@ -56,8 +64,10 @@ fn packing_hides_nothing() {
         ("app/c.tar.gz", gzip(&tar())),
         ("app/d.bin", zstd::encode_all(&weights()[..], 1).unwrap()),
         ("usr/share/fonts/e.gz", gzip(&weights())),
-        ("app/f.whl", zip_of(&[("pkg/g.tgz", gzip(&tar()))])),
+        ("app/f.zip", zip_of(&[("pkg/g.tgz", gzip(&tar()))])),
         ("app/layer.tar", tar_of(&[("blobs/sha256/ab", gzip(&tar()))])),
+        ("usr/bin/h", [b"#!/usr/bin/env python3\n".to_vec(), zip_of(&[("w", weights())])].concat()),
+        ("usr/bin/i", [program(), zip_of(&[("w", weights())])].concat()),
         (
             "app/g.npz",
             zip_of(&[
