@@ -84,7 +84,9 @@ struct Place<'a> {
 impl Place<'_> {
     fn search(&self) -> Vec<Sighting> {
         let text = cut(&self.text, MAX_INSTRUCTION_BYTES);
-        let mut found = tokens::find(text.as_bytes(), MAX_SECRETS);
+        // The name says whether a value is meant to be read: `VITE_FIREBASE_API_KEY`.
+        let pair = format!("{}={text}", cut(self.name.unwrap_or_default(), MAX_INSTRUCTION_BYTES));
+        let mut found = tokens::find(pair.as_bytes(), MAX_SECRETS);
         found.extend(urls::find(text, MAX_SECRETS));
         // What has a name may hold commands and pairs as well: `JAVA_OPTS`, JSON in a label.
         found.extend(commands::find(text, MAX_SECRETS));

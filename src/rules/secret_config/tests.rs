@@ -236,3 +236,16 @@ fn a_value_with_blanks_is_shown_in_no_part() {
     let shown = place.created_by.unwrap();
     assert_eq!(shown, "RUN |2 DB_PASSWORD=*** X=1 /bin/sh -c make # buildkit");
 }
+
+#[test]
+fn keys_that_go_into_web_pages_are_doubtful() {
+    let key = format!("AIza{}", noise(35, BASE62));
+    for (name, expected) in
+        [("VITE_FIREBASE_API_KEY", Level::Warn), ("GEMINI_API_KEY", Level::Deny)]
+    {
+        let pair = format!("{name}={key}");
+        let sample = Sample::of(&SecretConfig).env(&[&pair]).step(&format!("ENV {pair} A=b"));
+        assert_eq!(sample.level(), Some(expected), "{name}");
+        assert_eq!(sample.findings().len(), 1, "{name}");
+    }
+}
