@@ -88,9 +88,8 @@ impl Limits {
     }
 }
 
-/// Version of the looking itself. Raise it whenever a rule's `want` or `look` or the reading of
-/// archives changes what is recorded.
-pub const SCAN_VERSION: u32 = 3;
+/// Version of the looking. Raise it whenever what is wanted, looked at or recorded changes.
+pub const SCAN_VERSION: u32 = 4;
 
 /// How many bytes of every file the rules may see before they say whether they want more.
 pub const HEAD_BYTES: usize = 4096;
@@ -158,8 +157,9 @@ pub struct LayerScan<'a> {
     counts: Vec<usize>,
     tallies: Vec<Box<dyn Tally>>,
     fact_bytes: u64,
-    /// Bytes that packed files unpacked to.
+    /// Bytes that packed files unpacked to, and members of theirs that may still be shown.
     inside_bytes: u64,
+    inside_members: u64,
     /// How many facts the observer knows of the entry that is being looked at.
     told: usize,
     content: Vec<u8>,
@@ -184,6 +184,7 @@ impl<'a> LayerScan<'a> {
             tallies: RULES.iter().filter_map(|rule| rule.tally()).collect(),
             fact_bytes: 0,
             inside_bytes: 0,
+            inside_members: inside::MAX_MEMBERS,
             told: 0,
             content: Vec::with_capacity(HEAD_BYTES),
             seams: Seams::default(),
@@ -256,8 +257,8 @@ impl<'a> LayerScan<'a> {
         }
         let raw = String::from_utf8_lossy(&member.path);
         let path = clean_path(&raw).unwrap_or_else(|| {
-            let detail = "an entry whose path has `..`";
-            self.layer.facts.push(unreadable_layer::defect(Defect::PathEscape, detail));
+            let defect = unreadable_layer::defect(Defect::PathEscape, "a path that has `..`");
+            self.layer.facts.push(defect);
             clean_path(&raw.replace("..", "")).unwrap_or_default()
         });
         let link = member.link.as_deref().map(String::from_utf8_lossy);

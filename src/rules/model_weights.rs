@@ -160,7 +160,7 @@ impl Rule for ModelWeights {
 
     fn closed(&self, entry: &Entry<'_>, why: Closed, facts: &mut Vec<Fact>) {
         let (kind, by, from) = match why {
-            Closed::TooLarge => (BOTTOMLESS, By::Place, FLOOR_BYTES),
+            Closed::TooLarge | Closed::TooDeep => (BOTTOMLESS, By::Place, FLOOR_BYTES),
             Closed::Damaged => ("closed-archive", By::Name, CLOSED_BYTES),
         };
         if entry.size >= from {

@@ -78,6 +78,8 @@ pub enum Defect {
     TooManyEntries,
     /// More facts for one rule than are kept: a flood could hide the one that matters.
     TooManyFacts,
+    /// A file packed in so many others that it is not looked into.
+    PackedTooDeep,
     /// A path that Linux could not open.
     PathTooLong,
     /// The bytes are not those the manifest names.
@@ -105,6 +107,7 @@ impl Defect {
         Self::TooManyBytes,
         Self::TooManyEntries,
         Self::TooManyFacts,
+        Self::PackedTooDeep,
         Self::PathTooLong,
         Self::DigestMismatch,
         Self::SizeMismatch,
@@ -129,6 +132,7 @@ impl Defect {
             Self::TooManyBytes => "too-many-bytes",
             Self::TooManyEntries => "too-many-entries",
             Self::TooManyFacts => "too-many-facts",
+            Self::PackedTooDeep => "packed-too-deep",
             Self::PathTooLong => "path-too-long",
             Self::DigestMismatch => "digest-mismatch",
             Self::SizeMismatch => "size-mismatch",
@@ -159,6 +163,7 @@ impl Defect {
             Self::TooManyBytes => "unpacks to more bytes than are read",
             Self::TooManyEntries => "has more entries than are read",
             Self::TooManyFacts => "has more suspicious files than are kept",
+            Self::PackedTooDeep => "has a file that is packed too deep to look into",
             Self::PathTooLong => "has a path longer than Linux can open",
             Self::DigestMismatch => "is not the content that the manifest names",
             Self::SizeMismatch => "is not as long as the manifest says",

@@ -10,7 +10,8 @@ use super::entries::Archive;
 use super::inside::{self, Closed, Packed, Stop, Unpacking, Visit};
 use super::{Ending, HEAD_BYTES, LayerScan};
 use crate::model::Entry;
-use crate::rules::unreadable_layer::Defect;
+use crate::rules::secrets::text::cut;
+use crate::rules::unreadable_layer::{self, Defect};
 use crate::rules::{RULES, Rule, Want};
 
 /// Bytes of one window.
@@ -147,22 +148,39 @@ impl LayerScan<'_> {
         let stored = self.layer.compressed_bytes;
         let most = most.min(inside::allowance_of_all(stored).saturating_sub(self.inside_bytes));
         let most = most.min(inside::allowance(entry.size));
-        let left = Cell::new(most);
+        let (left, members) = (Cell::new(most), Cell::new(self.inside_members));
         let read = std::mem::take(&mut self.content);
         let mut rest = Rest { archive, failure: None };
         let limits = self.limits;
         let asked = wants.iter().map(|want| *want == Want::Inside).collect();
-        let mut visitor = Visitor { scan: self, asked, ending: None };
+        let mut visitor = Visitor { scan: self, asked, ending: None, is_told_deep: false };
         let file = Packed { path: entry.path, size: entry.size, depth: 0 };
-        let stop = Unpacking { limits, left: &left, visit: &mut visitor }
+        let stop = Unpacking { limits, left: &left, members: &members, visit: &mut visitor }
             .run(&mut Cursor::new(&read).chain(&mut rest), file);
         if let Err(Stop::Closed(why)) = stop {
             let _ = visitor.closed(entry, why);
         }
         let ending = rest.failure.map(Ending::Failure).or(visitor.ending);
         self.inside_bytes = self.inside_bytes.saturating_add(most - left.get());
+        self.inside_members = members.get();
         self.content = read;
-        ending.map_or(Ok(()), Err)
+        ending.map_or_else(|| self.cap_inside(), Err)
+    }
+
+    /// Whether the packed files of the layer still unpack to what may be unpacked. What comes
+    /// behind would not be looked into, so the attacker's is the first of these.
+    fn cap_inside(&mut self) -> Result<(), Ending> {
+        let most = inside::allowance_of_all(self.layer.compressed_bytes);
+        let (defect, detail) = if self.inside_members == 0 {
+            let most = inside::MAX_MEMBERS;
+            (Defect::TooManyEntries, format!("packed files with more than {most} members"))
+        } else if self.inside_bytes >= most {
+            let most = crate::answer::size(most);
+            (Defect::BombRatio, format!("packed files that unpack to more than {most}"))
+        } else {
+            return Ok(());
+        };
+        Err(Failure::Content(ContentDefect { defect, detail }).into())
     }
 }
 
@@ -190,6 +208,7 @@ struct Visitor<'v, 'a> {
     scan: &'v mut LayerScan<'a>,
     asked: Vec<bool>,
     ending: Option<Ending>,
+    is_told_deep: bool,
 }
 
 impl Visitor<'_, '_> {
@@ -242,7 +261,18 @@ impl Visit for Visitor<'_, '_> {
         ControlFlow::Continue(goes_inside)
     }
 
+    fn goes_inside(&mut self, entry: &Entry<'_>, head: &[u8]) -> bool {
+        let asked = self.asked.iter().zip(RULES).filter(|(asked, _)| **asked);
+        asked.into_iter().any(|(_, rule)| rule.want(entry, head) == Want::Inside)
+    }
+
     fn closed(&mut self, entry: &Entry<'_>, why: Closed) -> ControlFlow<()> {
+        if why == Closed::TooDeep && !self.is_told_deep {
+            let path = entry.path;
+            let detail = format!("`{}`", cut(path, 200));
+            self.scan.layer.facts.push(unreadable_layer::defect(Defect::PackedTooDeep, &detail));
+            self.is_told_deep = true;
+        }
         self.each(|scan, rule| rule.closed(entry, why, &mut scan.layer.facts))
     }
 }

@@ -6,7 +6,9 @@
 //! is not passed over in silence but reported as [`Closed`].
 
 mod members;
+mod names;
 mod packing;
+mod reading;
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -16,12 +18,15 @@ use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use tar::EntryType;
 
 use self::members::{Kind, Members};
+pub use self::names::MAX_NAME_BYTES;
+use self::names::{path_of, within};
 use self::packing::Packing;
 pub use self::packing::{appended, may_carry};
+pub(super) use self::reading::Metered;
+use self::reading::{Content, Counted, read_up_to, skip_zeros};
 use super::entries::Archive;
 use super::zip::{WINDOW_LOG_MAX, Zip};
 use super::{HEAD_BYTES, Limits};
-use crate::model::entry::clean_path;
 use crate::model::{Entry, EntryKind};
 
 /// How many packings inside each other are opened: `a.zip` holding `b.tar.gz` holding `c.zip` is
@@ -36,7 +41,10 @@ pub const TEXT_BYTES: usize = 1 << 20;
 /// The same for all packed files of a layer.
 const FREE_BYTES_OF_ALL: u64 = 4 << 30;
 const RATIO_OF_ALL: u64 = 40;
-/// This much behind the last stream of a file is more than a note.
+/// Most members of packed files in one layer, everything inside everything counted. A layer of
+/// two hundred jars has 100,000.
+pub const MAX_MEMBERS: u64 = 2_000_000;
+/// This much behind the end of an archive that is none itself is more than a note.
 const REST_BYTES: u64 = 1 << 20;
 const DAMAGED: Stop = Stop::Closed(Closed::Damaged);
 /// Stands between an archive and its member.
@@ -45,8 +53,10 @@ pub const SEPARATOR: &str = "!/";
 /// Why something packed was not looked through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
-    /// It unpacks to too much, or is packed too many times.
+    /// It unpacks to too much, or has too many members.
     TooLarge,
+    /// It is packed too many times, or has a name that is longer than any.
+    TooDeep,
     /// It is damaged, or packed in a way that only reading from the end understands.
     Damaged,
 }
@@ -57,6 +67,8 @@ pub(super) trait Visit {
     fn wants_text(&self, _entry: &Entry<'_>, _head: &[u8]) -> bool {
         false
     }
+    /// Whether to go inside an entry that is not shown yet.
+    fn goes_inside(&mut self, entry: &Entry<'_>, head: &[u8]) -> bool;
     /// Shows one entry. The answer is whether to go inside it too; breaking ends everything.
     fn member(&mut self, entry: &Entry<'_>, head: &[u8]) -> ControlFlow<(), bool>;
     /// Is told that an entry could not be looked through.
@@ -89,21 +101,6 @@ pub fn is_packed(head: &[u8]) -> bool {
     Packing::sniff(head).is_some()
 }
 
-/// Reads no more than the allowance, of which nothing is left when it was too small.
-pub(super) struct Metered<'a> {
-    pub(super) inner: &'a mut dyn Read,
-    pub(super) left: &'a Cell<u64>,
-}
-
-impl Read for Metered<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        let left = self.left.get().checked_sub(u64::try_from(count).unwrap_or(u64::MAX));
-        self.left.set(left.unwrap_or(0));
-        left.map(|_| count).ok_or_else(|| io::Error::other("unpacks to too much"))
-    }
-}
-
 /// A packed file, as it is shown.
 #[derive(Clone, Copy)]
 pub(super) struct Packed<'a> {
@@ -113,11 +110,20 @@ pub(super) struct Packed<'a> {
     pub(super) depth: u8,
 }
 
+impl Packed<'_> {
+    /// The same, one packing further in.
+    fn deeper(self) -> Self {
+        Self { depth: self.depth.saturating_add(1), ..self }
+    }
+}
+
 /// The unpacking of one file of a layer.
 pub(super) struct Unpacking<'a> {
     pub(super) limits: &'a Limits,
     /// Bytes that may still be unpacked.
     pub(super) left: &'a Cell<u64>,
+    /// Members that may still be shown.
+    pub(super) members: &'a Cell<u64>,
     pub(super) visit: &'a mut dyn Visit,
 }
 
@@ -128,7 +134,7 @@ impl Unpacking<'_> {
         source.take(512).read_to_end(&mut head).map_err(|_| self.stop())?;
         let packing = Packing::sniff(&head);
         if file.depth >= MAX_DEPTH && (packing.is_some() || may_carry(&head, file.size)) {
-            return Err(Stop::Closed(Closed::TooLarge));
+            return Err(Stop::Closed(Closed::TooDeep));
         }
         let Some(packing) = packing else { return self.behind_program(head, source, file) };
         let mut source = Cursor::new(head).chain(BufReader::new(source));
@@ -166,7 +172,7 @@ impl Unpacking<'_> {
             let Some(at) = appended(&head, file.size) else { return Ok(()) };
             at
         };
-        let path = format!("{}{SEPARATOR}{}", file.path, stem(file.path));
+        let path = within(file.path);
         let mut source = Cursor::new(head).chain(source);
         io::copy(&mut source.by_ref().take(at), &mut io::sink()).map_err(|_| self.stop())?;
         let size = file.size.saturating_sub(at);
@@ -175,7 +181,8 @@ impl Unpacking<'_> {
 
     /// Why reading failed: readers on top of each other rewrap errors, the allowance does not lie.
     fn why(&self) -> Closed {
-        if self.left.get() == 0 { Closed::TooLarge } else { Closed::Damaged }
+        let is_spent = self.left.get() == 0 || self.members.get() == 0;
+        if is_spent { Closed::TooLarge } else { Closed::Damaged }
     }
 
     fn stop(&self) -> Stop {
@@ -183,26 +190,35 @@ impl Unpacking<'_> {
     }
 
     fn stream(&mut self, unpacked: &mut dyn Read, file: Packed<'_>) -> Result<(), Stop> {
-        let path = format!("{}{SEPARATOR}{}", file.path, stem(file.path));
+        let path = within(file.path);
         let mut metered = Metered { inner: unpacked, left: self.left };
         self.member(&mut metered, &path, file, file.path)
     }
 
     /// One stream after the other: programs made by `PyInstaller` have one for each file.
     fn zlib(&mut self, source: &mut dyn BufRead, file: Packed<'_>) -> Result<(), Stop> {
-        for _ in 0..self.limits.entries {
+        let path = within(file.path);
+        loop {
             let mut stream = ZlibDecoder::new(&mut *source);
-            self.stream(&mut stream, file)?;
-            // To its end, where the next begins.
-            let mut rest = Metered { inner: &mut stream, left: self.left };
-            io::copy(&mut rest, &mut io::sink()).map_err(|_| self.stop())?;
+            let mut metered = Metered { inner: &mut stream, left: self.left };
+            self.unsized_member(&mut metered, &path, file, file.path)?;
             let next = source.fill_buf().map_err(|_| self.stop())?;
             if Packing::sniff(next) != Some(Packing::Zlib) {
-                break;
+                return self.rest(source, file);
             }
         }
-        let rest = io::copy(&mut source.take(REST_BYTES), &mut io::sink());
-        if rest.map_err(|_| self.stop())? < REST_BYTES { Ok(()) } else { Err(DAMAGED) }
+    }
+
+    /// What stands behind the end of an archive: readers of other kinds find another archive
+    /// there, and begin with it.
+    fn rest(&mut self, source: &mut dyn BufRead, file: Packed<'_>) -> Result<(), Stop> {
+        if skip_zeros(source).map_err(|_| self.stop())? {
+            return Ok(());
+        }
+        let path = within(file.path);
+        let mut source = source;
+        let (size, is_opened) = self.unsized_member(&mut source, &path, file, file.path)?;
+        if is_opened || size < REST_BYTES { Ok(()) } else { Err(DAMAGED) }
     }
 
     fn members(
@@ -212,15 +228,12 @@ impl Unpacking<'_> {
         file: Packed<'_>,
     ) -> Result<(), Stop> {
         let mut archive = Members::new(source, kind);
-        for _ in 0..self.limits.entries {
-            let member = archive.next_member().map_err(|_| self.stop())?;
-            let Some((name, size)) = member else { return Ok(()) };
+        while let Some((name, size)) = archive.next_member().map_err(|_| self.stop())? {
             if size > 0 {
-                let path = path_of(file.path, &name);
-                self.member(&mut archive, &path, Packed { size, ..file }, &path)?;
+                self.named(&mut archive, &name, Some(size), file)?;
             }
         }
-        Err(Stop::Closed(Closed::TooLarge))
+        self.rest(&mut archive.into_source(), file)
     }
 
     fn tar(&mut self, source: &mut dyn BufRead, file: Packed<'_>) -> Result<(), Stop> {
@@ -233,37 +246,50 @@ impl Unpacking<'_> {
             if member.size == 0 || !kinds.contains(&member.kind) {
                 continue;
             }
-            let path = path_of(file.path, &member.path);
-            let size = member.size;
-            self.member(&mut Content(&mut archive), &path, Packed { size, ..file }, &path)?;
+            let size = Some(member.size);
+            self.named(&mut Content(&mut archive), &member.path, size, file)?;
         }
     }
 
     fn zip(&mut self, source: &mut dyn BufRead, file: Packed<'_>) -> Result<(), Stop> {
         let mut zip = Zip::new(source);
-        let mut count = 0;
         while let Some(member) = zip.next_member().map_err(|_| self.stop())? {
-            count += 1;
-            if count > self.limits.entries {
-                return Err(Stop::Closed(Closed::TooLarge));
-            }
-            let path = path_of(file.path, &member.name);
-            let packed = Packed { size: member.size.unwrap_or(file.size), ..file };
             let is_readable = member.is_readable();
             let shown = zip.content(&member, self.left, &mut |content| {
                 if !is_readable {
                     return Ok(());
                 }
-                self.member(content, &path, packed, &path)
+                self.named(content, &member.name, member.size, file)
             });
             shown.map_err(|_| self.stop())??;
             if !is_readable {
-                let kind = EntryKind::File;
-                let entry = Entry { path: &path, kind, size: packed.size, link: None };
-                self.close(&entry, Closed::Damaged)?;
+                let (path, kind) = (path_of(file.path, &member.name), EntryKind::File);
+                let size = member.size.unwrap_or(file.size);
+                self.close(&Entry { path: &path, kind, size, link: None }, Closed::Damaged)?;
             }
         }
-        Ok(())
+        let mut source = zip.finish().map_err(|_| self.stop())?;
+        self.rest(&mut source, file)
+    }
+
+    /// Shows a member of an archive by its name, whether its size is told or not.
+    fn named(
+        &mut self,
+        content: &mut dyn Read,
+        name: &[u8],
+        size: Option<u64>,
+        file: Packed<'_>,
+    ) -> Result<(), Stop> {
+        let path = path_of(file.path, name.get(..MAX_NAME_BYTES).unwrap_or(name));
+        if name.len() > MAX_NAME_BYTES {
+            let size = size.unwrap_or(file.size);
+            let entry = Entry { path: &path, kind: EntryKind::File, size, link: None };
+            return self.close(&entry, Closed::TooDeep);
+        }
+        match size {
+            Some(size) => self.member(content, &path, Packed { size, ..file }, &path),
+            None => self.unsized_member(content, &path, file, &path).map(|_| ()),
+        }
     }
 
     /// Shows one member, and what is inside it at `inside`.
@@ -275,14 +301,7 @@ impl Unpacking<'_> {
         inside: &str,
     ) -> Result<(), Stop> {
         let entry = Entry { path, kind: EntryKind::File, size: file.size, link: None };
-        let mut head = Vec::with_capacity(HEAD_BYTES);
-        let mut read = read_up_to(HEAD_BYTES, content, &mut head);
-        if read.is_ok() && self.visit.wants_text(&entry, &head) {
-            read = read_up_to(TEXT_BYTES, content, &mut head);
-        }
-        if read.is_err() && self.why() == Closed::TooLarge {
-            return Err(self.stop());
-        }
+        let (head, read) = self.head(content, &entry)?;
         // Damage in one member must not hide the next: what was read of it counts.
         let goes_inside = match self.visit.member(&entry, &head) {
             ControlFlow::Break(()) => return Err(Stop::Enough),
@@ -294,11 +313,69 @@ impl Unpacking<'_> {
         if !goes_inside {
             return Ok(());
         }
-        let file = Packed { path: inside, size: file.size, depth: file.depth.saturating_add(1) };
+        let file = Packed { path: inside, ..file.deeper() };
         match self.run(&mut Cursor::new(head).chain(content), file) {
             Err(Stop::Closed(why)) => self.close(&entry, why),
             other => other,
         }
+    }
+
+    /// The same for a member whose size only its end tells: it is shown once that is reached, so
+    /// that nothing small is taken for as large as all that is left. The answer is its size, and
+    /// whether it was gone into.
+    fn unsized_member(
+        &mut self,
+        content: &mut dyn Read,
+        path: &str,
+        file: Packed<'_>,
+        inside: &str,
+    ) -> Result<(u64, bool), Stop> {
+        let most = Entry { path, kind: EntryKind::File, size: file.size, link: None };
+        let (head, mut read) = self.head(content, &most)?;
+        let goes_inside = read.is_ok() && self.visit.goes_inside(&most, &head);
+        let mut rest = Counted { inner: content, count: 0 };
+        let mut ran = Ok(());
+        if goes_inside {
+            let file = Packed { path: inside, ..file.deeper() };
+            ran = self.run(&mut Cursor::new(&head).chain(&mut rest), file);
+        }
+        if read.is_ok() {
+            read = io::copy(&mut rest, &mut io::sink()).map(|_| ());
+        }
+        let size = u64::try_from(head.len()).unwrap_or(u64::MAX).saturating_add(rest.count);
+        let entry = Entry { size, ..most };
+        if self.visit.member(&entry, &head).is_break() {
+            return Err(Stop::Enough);
+        }
+        match (ran, read) {
+            (Err(Stop::Enough), _) => return Err(Stop::Enough),
+            (Err(Stop::Closed(why)), _) => self.close(&entry, why)?,
+            (Ok(()), Err(_)) => return Err(self.stop()),
+            (Ok(()), Ok(())) => {}
+        }
+        Ok((size, goes_inside))
+    }
+
+    /// The first bytes of a member, and whether they could be read; counts it.
+    fn head(
+        &mut self,
+        content: &mut dyn Read,
+        entry: &Entry<'_>,
+    ) -> Result<(Vec<u8>, io::Result<()>), Stop> {
+        let Some(members) = self.members.get().checked_sub(1).filter(|left| *left > 0) else {
+            self.members.set(0);
+            return Err(Stop::Closed(Closed::TooLarge));
+        };
+        self.members.set(members);
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        let mut read = read_up_to(HEAD_BYTES, content, &mut head);
+        if read.is_ok() && self.visit.wants_text(entry, &head) {
+            read = read_up_to(TEXT_BYTES, content, &mut head);
+        }
+        if read.is_err() && self.why() == Closed::TooLarge {
+            return Err(self.stop());
+        }
+        Ok((head, read.map(|_| ())))
     }
 
     fn close(&mut self, entry: &Entry<'_>, why: Closed) -> Result<(), Stop> {
@@ -306,37 +383,6 @@ impl Unpacking<'_> {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Stop::Enough),
         }
-    }
-}
-
-/// Reads until the buffer has so many bytes or there are no more.
-fn read_up_to(most: usize, content: &mut dyn Read, buffer: &mut Vec<u8>) -> io::Result<usize> {
-    let missing = most.saturating_sub(buffer.len());
-    content.take(u64::try_from(missing).unwrap_or(u64::MAX)).read_to_end(buffer)
-}
-
-/// Content of an archive's current member.
-struct Content<'a, R>(&'a mut Archive<R>);
-
-impl<R: BufRead> Read for Content<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_content(buffer).map_err(|_| io::Error::other("the archive ends early"))
-    }
-}
-
-fn path_of(archive: &str, member: &[u8]) -> String {
-    let raw = String::from_utf8_lossy(member);
-    let clean = clean_path(&raw).unwrap_or_else(|| raw.replace("..", "_"));
-    format!("{archive}{SEPARATOR}{clean}")
-}
-
-/// Name of what a compressed file unpacks to.
-fn stem(path: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    match name.rsplit_once('.') {
-        Some((stem, "gz" | "zst" | "zstd" | "zz" | "zlib" | "z" | "Z")) => stem.to_owned(),
-        Some((stem, "tgz" | "tzst")) => format!("{stem}.tar"),
-        _ => name.to_owned(),
     }
 }
 

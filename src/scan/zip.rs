@@ -64,9 +64,59 @@ impl<R: BufRead> Zip<R> {
         };
         match signature {
             [b'P', b'K', 3, 4] => self.header().map(Some),
-            [b'P', b'K', 1, 2] | [b'P', b'K', 5 | 6, 6] => Ok(None),
+            [b'P', b'K', 1, 2] | [b'P', b'K', 5 | 6, 6] => {
+                self.signature = Some(signature);
+                Ok(None)
+            }
             _ => Err(damaged("no header where one belongs")),
         }
+    }
+
+    /// Passes the central directory (APPNOTE sections 4.3.12 to 4.3.16) and the comment, to what
+    /// stands behind the archive. Behind a directory that is cut off stands nothing.
+    pub(super) fn finish(mut self) -> io::Result<R> {
+        match self.pass_directory() {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
+            _ => Ok(self.source),
+        }
+    }
+
+    fn pass_directory(&mut self) -> io::Result<()> {
+        loop {
+            let signature = match self.signature.take() {
+                Some(signature) => signature,
+                None => self.bytes()?,
+            };
+            let length = match signature {
+                [b'P', b'K', 1, 2] => self.directory_entry()?,
+                [b'P', b'K', 6, 6] => u64::from_le_bytes(self.bytes()?),
+                [b'P', b'K', 6, 7] => 16,
+                [b'P', b'K', 5, 5] => u64::from(u16::from_le_bytes(self.bytes()?)),
+                [b'P', b'K', 5, 6] => {
+                    self.skip(16)?;
+                    let comment = u16::from_le_bytes(self.bytes()?);
+                    return self.skip(comment.into());
+                }
+                _ => return Err(damaged("no record where one belongs")),
+            };
+            self.skip(length)?;
+        }
+    }
+
+    /// Length of what follows the fixed part of a record of the central directory.
+    fn directory_entry(&mut self) -> io::Result<u64> {
+        self.skip(24)?;
+        let mut length = 0_u64;
+        for _ in 0..3 {
+            length += u64::from(u16::from_le_bytes(self.bytes()?));
+        }
+        self.skip(12)?;
+        Ok(length)
+    }
+
+    fn skip(&mut self, count: u64) -> io::Result<()> {
+        let skipped = io::copy(&mut self.source.by_ref().take(count), &mut io::sink())?;
+        if skipped == count { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
     fn header(&mut self) -> io::Result<ZipMember> {
@@ -126,8 +176,13 @@ impl<R: BufRead> Zip<R> {
         left: &Cell<u64>,
         show: &mut dyn FnMut(&mut dyn Read) -> T,
     ) -> io::Result<T> {
+        if method == STORED {
+            let mut content = UntilDescriptor::new(&mut self.source);
+            let shown = show(&mut content);
+            io::copy(&mut content, &mut io::sink())?;
+            return Ok(shown);
+        }
         if method != DEFLATED {
-            show(&mut self.source);
             return Err(damaged("a member without a size"));
         }
         let mut decoder = DeflateDecoder::new(&mut self.source);
@@ -164,6 +219,53 @@ impl<R: BufRead> Zip<R> {
         let mut bytes = vec![0; usize::from(count)];
         self.source.read_exact(&mut bytes)?;
         Ok(bytes)
+    }
+}
+
+/// A stored content whose size follows it: it ends where a descriptor tells as many bytes as there
+/// were. Only descriptors with signature are known by that, which everybody writes.
+struct UntilDescriptor<'a, R> {
+    source: &'a mut R,
+    /// The last sixteen bytes that were read: signature, checksum and both sizes.
+    last: u128,
+    read: u64,
+    is_ended: bool,
+}
+
+impl<'a, R: BufRead> UntilDescriptor<'a, R> {
+    fn new(source: &'a mut R) -> Self {
+        Self { source, last: 0, read: 0, is_ended: false }
+    }
+
+    /// Takes the next byte; gives back the one that is surely content.
+    fn step(&mut self, byte: u8) -> Option<u8> {
+        let [oldest, ..] = self.last.to_be_bytes();
+        let content = (self.read >= 16).then_some(oldest);
+        self.last = (self.last << 8) | u128::from(byte);
+        self.read = self.read.saturating_add(1);
+        let [p, k, seven, eight, _, _, _, _, s0, s1, s2, s3, ..] = self.last.to_be_bytes();
+        let size = u64::from(u32::from_le_bytes([s0, s1, s2, s3]));
+        self.is_ended =
+            [p, k, seven, eight] == *b"PK\x07\x08" && size.checked_add(16) == Some(self.read);
+        content
+    }
+}
+
+impl<R: BufRead> Read for UntilDescriptor<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while !self.is_ended && filled < buffer.len() {
+            let bytes = self.source.fill_buf()?.first().copied();
+            let byte = bytes.ok_or_else(|| damaged("a member without a size"))?;
+            self.source.consume(1);
+            if let Some(content) = self.step(byte)
+                && let Some(place) = buffer.get_mut(filled)
+            {
+                *place = content;
+                filled += 1;
+            }
+        }
+        Ok(filled)
     }
 }
 

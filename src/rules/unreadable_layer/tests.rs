@@ -118,6 +118,7 @@ fn every_defect_has_its_word_its_message_and_its_level() {
     deny layer 0 unpacks to more bytes than are read: `a/b`: detail
     deny layer 0 has more entries than are read: `a/b`: detail
     deny layer 0 has more suspicious files than are kept: `a/b`: detail
+    deny layer 0 has a file that is packed too deep to look into: `a/b`: detail
     deny layer 0 has a path longer than Linux can open: `a/b`: detail
     deny layer 0 is not the content that the manifest names: `a/b`: detail
     deny layer 0 is not as long as the manifest says: `a/b`: detail

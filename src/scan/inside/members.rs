@@ -53,6 +53,11 @@ impl<R: BufRead> Members<R> {
         Self { source, kind, left, padding: 0 }
     }
 
+    /// What stands behind the archive, once its last member was passed.
+    pub(super) fn into_source(self) -> R {
+        self.source
+    }
+
     /// The next member; what is left of the one before is skipped. `None` at the end.
     pub(super) fn next_member(&mut self) -> io::Result<Option<Member>> {
         self.skip(self.left)?;

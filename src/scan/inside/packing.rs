@@ -77,11 +77,11 @@ pub(super) fn archive_in(script: &[u8]) -> Option<(usize, bool)> {
 /// one and has anything appended: behind the last of its segments and the table of its sections.
 /// Programs of 64 bits, little-endian: all that images are made for.
 pub fn appended(head: &[u8], size: u64) -> Option<u64> {
-    let end = program_end(head)?;
+    let end = program_end(head, size)?;
     (end.checked_add(APPENDED_BYTES)? <= size).then_some(end)
 }
 
-fn program_end(head: &[u8]) -> Option<u64> {
+fn program_end(head: &[u8], size: u64) -> Option<u64> {
     if !head.starts_with(b"\x7fELF\x02\x01") {
         return None;
     }
@@ -93,13 +93,15 @@ fn program_end(head: &[u8]) -> Option<u64> {
         let bytes = head.get(at..at.checked_add(8)?)?;
         Some(u64::from_le_bytes(bytes.try_into().ok()?))
     };
-    let sections = long(0x28)?.checked_add(short(0x3a)?.checked_mul(short(0x3c)?)?)?;
+    let table = short(0x3a)?.checked_mul(short(0x3c)?)?;
+    // A table that lies behind the file is a lie that no loader minds.
+    let sections = long(0x28)?.checked_add(table).filter(|end| *end <= size).unwrap_or(0);
     let (first, width, count) = (long(0x20)?, short(0x36)?, short(0x38)?);
     let segment = |number: u64| {
         let at = usize::try_from(first.checked_add(width.checked_mul(number)?)?).ok()?;
         long(at.checked_add(8)?)?.checked_add(long(at.checked_add(32)?)?)
     };
-    let segments = (0..count).map_while(segment).max();
+    let segments = (0..count).map_while(segment).filter(|end| *end <= size).max();
     // Neither: a head that is cut off, or one that tells nothing.
     Some(sections.max(segments.unwrap_or(0))).filter(|end| *end > 64)
 }

@@ -27,6 +27,10 @@ impl Visit for Shown {
         ControlFlow::Continue(is_packed(head))
     }
 
+    fn goes_inside(&mut self, _entry: &Entry<'_>, head: &[u8]) -> bool {
+        is_packed(head)
+    }
+
     fn closed(&mut self, entry: &Entry<'_>, why: Closed) -> ControlFlow<()> {
         self.closed.push((entry.path.to_owned(), why));
         ControlFlow::Continue(())
@@ -34,10 +38,16 @@ impl Visit for Shown {
 }
 
 fn look_with(path: &str, bytes: &[u8], left: u64, shown: &mut Shown) -> Result<(), Stop> {
-    let left = Cell::new(left);
+    look_at_most(path, bytes, (left, 1_000_000), shown)
+}
+
+/// `most` are bytes and members.
+fn look_at_most(path: &str, bytes: &[u8], most: (u64, u64), shown: &mut Shown) -> Result<(), Stop> {
+    let (left, members) = (Cell::new(most.0), Cell::new(most.1));
     let limits = Limits::default();
     let file = Packed { path, size: bytes.len().try_into().unwrap(), depth: 0 };
-    Unpacking { limits: &limits, left: &left, visit: shown }.run(&mut &bytes[..], file)
+    let mut unpacking = Unpacking { limits: &limits, left: &left, members: &members, visit: shown };
+    unpacking.run(&mut &bytes[..], file)
 }
 
 fn look(path: &str, bytes: &[u8]) -> (Vec<String>, Result<(), Stop>) {
@@ -124,7 +134,7 @@ fn member(name: &str, content: &[u8], method: u16, sizes: Sizes) -> Vec<u8> {
 }
 
 fn zip(members: &[Vec<u8>]) -> Vec<u8> {
-    [&members.concat()[..], b"PK\x01\x02 and so on"].concat()
+    [&members.concat()[..], b"PK\x05\x06", &[0; 18]].concat()
 }
 
 #[test]
@@ -143,19 +153,18 @@ fn members_of_every_kind_are_shown() {
     ]);
     let (entries, stop) = look("x.zip", &archive);
     assert_eq!(stop, Ok(()));
-    let size = archive.len();
     assert_eq!(
         entries,
         [
             "x.zip!/README.md 5 68",
             "x.zip!/a/long.bin 9000 01",
             "x.zip!/b 9000 02",
-            &format!("x.zip!/c {size} 03"),
-            &format!("x.zip!/d {size} 04"),
-            &format!("x.zip!/e {size} 05"),
+            "x.zip!/c 9000 03",
+            "x.zip!/d 9000 04",
+            "x.zip!/e 9000 05",
             "x.zip!/f 9000 06",
             "x.zip!/_/_/g 9000 08",
-            &format!("x.zip!/last {size} ff"),
+            "x.zip!/last 1 ff",
         ]
     );
 }
@@ -193,9 +202,10 @@ fn packed_files_inside_each_other_are_opened() {
             "x.zip!/a.tar.gz!/a.tar",
             "x.zip!/a.tar.gz!/README",
             "x.zip!/a.tar.gz!/deep/w.bin",
-            "x.zip!/b.tar",
+            // Its size is known at its end.
             "x.zip!/b.tar!/README",
             "x.zip!/b.tar!/deep/w.bin",
+            "x.zip!/b.tar",
         ]
     );
 }
@@ -211,7 +221,9 @@ fn compressed_files_are_shown_by_what_they_unpack_to() {
         ("m/w.tgz", [gzip(b"GG"), gzip(b"UF")].concat(), "m/w.tgz!/w.tar"),
     ];
     for (path, bytes, shown) in table {
-        let expected = format!("{shown} {} 47", bytes.len());
+        // Only the end of a zlib stream tells its size, and there may be another behind it.
+        let size = if path.ends_with("joblib") { 4 } else { bytes.len() };
+        let expected = format!("{shown} {size} 47");
         assert_eq!(look(path, &bytes), (vec![expected], Ok(())), "{path}");
     }
     assert_eq!(look("plain", b"text"), (vec![], Ok(())));
@@ -222,7 +234,7 @@ fn compressed_files_are_shown_by_what_they_unpack_to() {
 fn what_cannot_be_followed_is_said() {
     let good = member("a", &[1; 600], 0, Sizes::Before);
     let damaged: &[(&str, Vec<u8>)] = &[
-        ("no size", zip(&[member("a", &[1; 600], 0, Sizes::Behind)])),
+        ("no size", member("a", &[1; 600], 0, Sizes::Behind)[..300].to_vec()),
         ("gap", [&good[..], b"gap!", &good].concat()),
         ("cut", good[..300].to_vec()),
         ("cut header", [&good[..], b"PK\x03\x04\x14"].concat()),
@@ -255,7 +267,7 @@ fn depth_is_capped() {
         let bytes = nested(count);
         let stop = look_with("x", &bytes, 1 << 30, &mut shown);
         assert_eq!((stop, shown.closed.len()), (Ok(()), expected), "{count}");
-        assert!(shown.closed.iter().all(|(_, why)| *why == Closed::TooLarge));
+        assert!(shown.closed.iter().all(|(_, why)| *why == Closed::TooDeep));
     }
 }
 

@@ -50,6 +50,12 @@ fn members(count: u32, member: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
     })
 }
 
+/// An `ar` archive of members of one byte.
+fn empty_members(count: usize) -> Vec<u8> {
+    let header = format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", "m", 0, 0, 0, 100_644, 1);
+    [b"!<arch>\n".to_vec(), [header.as_bytes(), b"m\n"].concat().repeat(count)].concat()
+}
+
 /// Text of that length that shares nothing with that of other numbers.
 fn unlike(number: u32, length: usize) -> String {
     let letters = format!("{:016x}", u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -72,6 +78,7 @@ fn index_flood() -> Vec<u8> {
 pub fn all() -> Vec<Attack> {
     let mut attacks = bombs();
     attacks.extend(crowds());
+    attacks.extend(crowds_in_files());
     attacks
 }
 
@@ -100,6 +107,21 @@ fn bombs() -> Vec<Attack> {
                 out.write_all(&file("app/model.safetensors", &weights())).unwrap();
                 out.write_all(&end()).unwrap();
             }))
+        }),
+    ]
+}
+
+fn crowds_in_files() -> Vec<Attack> {
+    vec![
+        Attack::unreadable("flood-of-members-under-a-long-name", "packed too deep", || {
+            let members = empty_members(20_000);
+            let name = "a/".repeat(30_000);
+            let inner = [pax(&[("path", name.as_bytes())]), file("b", &members), end()];
+            gzip(&[file("app/x.tar", &inner.concat()), end()].concat())
+        }),
+        Attack::unreadable("flood-of-empty-zlib-streams", "more than 2000000 members", || {
+            let streams = b"\x78\x9c\x03\0\0\0\0\x01".repeat(2_000_100);
+            gzip(&[file("app/x.bin", &streams), end()].concat())
         }),
     ]
 }

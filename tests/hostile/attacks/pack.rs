@@ -141,3 +141,14 @@ pub fn noise(length: usize) -> Vec<u8> {
     .take(length)
     .collect()
 }
+
+/// A zip archive of one stored member.
+pub fn zip(name: &str, content: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(content.len()).unwrap().to_le_bytes();
+    let length = u16::try_from(name.len()).unwrap().to_le_bytes();
+    let mut start = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
+    start.extend([size, size].concat());
+    start.extend([length[0], length[1], 0, 0]);
+    start.extend(name.as_bytes());
+    [&start, content, b"PK\x05\x06", &[0; 18]].concat()
+}

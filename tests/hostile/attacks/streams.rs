@@ -1,7 +1,10 @@
 //! Compressed streams that one reader ends where another goes on.
 
 use super::Attack;
-use super::pack::{gzip, gzip_with_extra, harmless, noise, plain_weights, skippable, zstd};
+use super::pack::{
+    end, file, gzip, gzip_with_extra, harmless, noise, packed, plain_weights, skippable, weights,
+    zip, zstd,
+};
 
 /// A zstd frame header with that descriptor and what follows it, then one empty last block.
 fn zstd_frame(descriptor: u8, rest: &[u8]) -> Vec<u8> {
@@ -18,7 +21,22 @@ pub fn all() -> Vec<Attack> {
     let mut attacks = gzips();
     attacks.extend(zstds());
     attacks.extend(others());
+    attacks.extend(archives());
     attacks
+}
+
+/// Archives inside files, as far as their kinds of readers disagree.
+fn archives() -> Vec<Attack> {
+    vec![
+        Attack::planted("weights-in-the-second-of-two-zips", || {
+            let zips = [zip("notes.txt", b"notes"), zip("w.bin", &weights())].concat();
+            packed(&[file("app/x.zip", &zips), end()])
+        }),
+        Attack::unreadable("weights-in-seven-archives", "packed too deep", || {
+            let inner = (0..7).fold(weights(), |inner, _| [file("w", &inner), end()].concat());
+            packed(&[file("app/x.tar", &inner), end()])
+        }),
+    ]
 }
 
 fn gzips() -> Vec<Attack> {
@@ -120,7 +138,7 @@ fn others() -> Vec<Attack> {
         // The only layer says gzip, its bytes are zstd: runtimes go by the bytes.
         Attack::planted("media-type-lies", || zstd(&plain_weights())),
         Attack::unreadable("bzip2-that-is-an-archive", "unknown method: bzip2", || {
-            super::pack::file("BZh91AY&SY", b"")
+            file("BZh91AY&SY", b"")
         }),
         Attack::unreadable("xz", "unknown method: xz", || {
             [b"\xfd7zXZ\0".to_vec(), noise(2000)].concat()

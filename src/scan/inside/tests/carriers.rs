@@ -79,12 +79,64 @@ fn archives_of_unix_are_opened() {
 
 #[test]
 fn a_name_of_any_length_is_no_reason_to_take_memory() {
-    let long = "n".repeat(4095);
-    for (length, expected) in [(4095, 1), (4096, 0)] {
-        let name = format!("{}{}", &long, "n".repeat(length - 4095));
-        let (entries, _) = look("x", &new_cpio(&[(&name, b"1")]));
-        assert_eq!(entries.len(), expected);
+    for (length, expected) in [(1023, (1, 0)), (1024, (1, 0)), (1025, (0, 1))] {
+        let mut shown = Shown::default();
+        let archive = new_cpio(&[(&"n".repeat(length), b"1")]);
+        assert_eq!(look_with("x", &archive, 1 << 20, &mut shown), Ok(()));
+        assert_eq!((shown.entries.len(), shown.closed.len()), expected, "{length}");
     }
+    let (path, mut shown) = ("p".repeat(4096), Shown::default());
+    let archive = gzip(&new_cpio(&[("name", b"1")]));
+    assert_eq!(look_with(&path, &archive, 1 << 20, &mut shown), Ok(()));
+    let last = shown.entries.last().unwrap();
+    assert_eq!(*last, format!("{}!/name 1 31", "p".repeat(512)));
+}
+
+#[test]
+fn members_are_counted() {
+    let streams = [zlib(b"1"), zlib(b"2"), zlib(b"3")].concat();
+    for (most, expected) in [(5, 3), (4, 3), (3, 2)] {
+        let mut shown = Shown::default();
+        let stop = look_at_most("x", &streams, (1 << 20, most), &mut shown);
+        assert_eq!(shown.entries.len(), expected, "{most}");
+        let spent = Err(Stop::Closed(Closed::TooLarge));
+        assert_eq!(stop, if most > 3 { Ok(()) } else { spent }, "{most}");
+    }
+}
+
+#[test]
+fn what_stands_behind_an_archive_is_shown() {
+    let small = || zip(&[member("s", b"s", 0, Sizes::Before)]);
+    let large = || zip(&[member("w", &[7; 600], 8, Sizes::Behind)]);
+    let comment = || [b"PK\x05\x06".to_vec(), vec![0; 16], vec![2, 0], b"ok".to_vec()].concat();
+    let whole = || [member("s", b"s", 0, Sizes::Before), comment()].concat();
+    let padded = [new_cpio(&[("s", b"s")]), vec![0; 300], gzip(&new_cpio(&[("w", b"w")]))].concat();
+    for (name, bytes, expected) in [
+        ("zips", [whole(), large()].concat(), "x!/w 600 07"),
+        ("zip and weights", [whole(), b"GGUF".to_vec()].concat(), "x!/x 4 47"),
+        ("initial ram disk", padded, "x!/w 1 77"),
+    ] {
+        let (entries, stop) = look("x", &bytes);
+        assert_eq!(stop, Ok(()), "{name}");
+        assert!(entries.contains(&expected.to_owned()), "{name}: {entries:?}");
+    }
+    assert_eq!(look("x", &small()).0.len(), 1);
+    let behind = |count| look("x", &[whole(), vec![9; count]].concat()).1;
+    assert_eq!(behind((1 << 20) - 1), Ok(()));
+    assert_eq!(behind(1 << 20), Err(Stop::Closed(Closed::Damaged)));
+}
+
+#[test]
+fn stored_members_without_a_size_end_at_their_descriptor() {
+    // The content looks like a descriptor itself, with another size.
+    let content = [b"PK\x07\x08".to_vec(), vec![1; 700]].concat();
+    let archive = zip(&[
+        member("a", &content, 0, Sizes::Behind),
+        member("b", &[2; 20], 0, Sizes::Behind),
+        member("c", &[3; 20], 8, Sizes::Behind),
+    ]);
+    let expected = ["x!/a 704 50", "x!/b 20 02", "x!/c 20 03"].map(str::to_owned);
+    assert_eq!(look("x", &archive), (expected.to_vec(), Ok(())));
 }
 
 #[test]
@@ -133,7 +185,7 @@ fn streams_behind_each_other_are_all_shown() {
         .iter()
         .map(|entry| entry.rsplit(' ').next().unwrap().to_owned())
         .collect();
-    assert_eq!(firsts, ["01", "32", "77", "03"]);
+    assert_eq!(firsts, ["01", "32", "03", "77"]);
     let followed = |count| look("x", &[zlib(b"1"), vec![9; count]].concat()).1;
     assert_eq!(followed(1 << 20).err(), Some(Stop::Closed(Closed::Damaged)));
     assert_eq!(followed((1 << 20) - 1), Ok(()));
