@@ -170,7 +170,8 @@ fn kind_of_line(section: &str, line: &str) -> Option<&'static str> {
     if is_uv && path.is_some() {
         return Some(HAS_PATHS);
     }
-    let names_members = || value_of(line, "workspace").is_some_and(|value| !value.starts_with("false"));
+    let names_members =
+        || value_of(line, "workspace").is_some_and(|value| !value.starts_with("false"));
     (section == "tool.uv.workspace" || (is_uv && names_members())).then_some(HAS_MEMBERS)
 }
 
