@@ -136,13 +136,13 @@ impl Unpacking<'_> {
             Packing::Zip => self.zip(&mut source, file),
             Packing::Tar => self.tar(&mut source, file),
             Packing::Members(kind) => self.members(&mut source, kind, file),
-            Packing::Gzip => self.stream(&mut MultiGzDecoder::new(source), file),
+            Packing::Gzip => self.stream(&mut MultiGzDecoder::new(source), file).map(drop),
             Packing::Zlib => self.zlib(&mut source, file),
             Packing::Zstd => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(source);
                 let mut decoder = decoder.map_err(|_| self.stop())?;
                 decoder.window_log_max(WINDOW_LOG_MAX).map_err(|_| self.stop())?;
-                self.stream(&mut decoder, file)
+                self.stream(&mut decoder, file).map(drop)
             }
         }
     }
@@ -170,7 +170,7 @@ impl Unpacking<'_> {
         let mut source = Cursor::new(head).chain(source);
         io::copy(&mut source.by_ref().take(at), &mut io::sink()).map_err(|_| self.stop())?;
         let size = file.size.saturating_sub(at);
-        self.member(&mut source, &path, Packed { size, ..file }, file.path)
+        self.member(&mut source, &path, Packed { size, ..file }, file.path).map(drop)
     }
 
     /// Why reading failed: readers on top of each other rewrap errors, the allowance does not lie.
@@ -182,7 +182,8 @@ impl Unpacking<'_> {
         Stop::Closed(self.why())
     }
 
-    fn stream(&mut self, unpacked: &mut dyn Read, file: Packed<'_>) -> Result<(), Stop> {
+    /// As [`Self::member`].
+    fn stream(&mut self, unpacked: &mut dyn Read, file: Packed<'_>) -> Result<bool, Stop> {
         let path = format!("{}{SEPARATOR}{}", file.path, stem(file.path));
         let mut metered = Metered { inner: unpacked, left: self.left };
         self.member(&mut metered, &path, file, file.path)
@@ -192,10 +193,14 @@ impl Unpacking<'_> {
     fn zlib(&mut self, source: &mut dyn BufRead, file: Packed<'_>) -> Result<(), Stop> {
         for _ in 0..self.limits.entries {
             let mut stream = ZlibDecoder::new(&mut *source);
-            self.stream(&mut stream, file)?;
+            let is_whole = self.stream(&mut stream, file)?;
             // To its end, where the next begins.
             let mut rest = Metered { inner: &mut stream, left: self.left };
-            io::copy(&mut rest, &mut io::sink()).map_err(|_| self.stop())?;
+            if io::copy(&mut rest, &mut io::sink()).is_err() {
+                // Damage of which the visitor was told is not said of the file once more.
+                let is_told = !is_whole && self.why() == Closed::Damaged;
+                return if is_told { Ok(()) } else { Err(self.stop()) };
+            }
             let next = source.fill_buf().map_err(|_| self.stop())?;
             if Packing::sniff(next) != Some(Packing::Zlib) {
                 break;
@@ -254,7 +259,7 @@ impl Unpacking<'_> {
                 if !is_readable {
                     return Ok(());
                 }
-                self.member(content, &path, packed, &path)
+                self.member(content, &path, packed, &path).map(drop)
             });
             shown.map_err(|_| self.stop())??;
             if !is_readable {
@@ -266,14 +271,15 @@ impl Unpacking<'_> {
         Ok(())
     }
 
-    /// Shows one member, and what is inside it at `inside`.
+    /// Shows one member, and what is inside it at `inside`. Returns whether it could be looked
+    /// through; the visitor was told if not.
     fn member(
         &mut self,
         content: &mut dyn Read,
         path: &str,
         file: Packed<'_>,
         inside: &str,
-    ) -> Result<(), Stop> {
+    ) -> Result<bool, Stop> {
         let entry = Entry { path, kind: EntryKind::File, size: file.size, link: None };
         let mut head = Vec::with_capacity(HEAD_BYTES);
         let mut read = read_up_to(HEAD_BYTES, content, &mut head);
@@ -289,15 +295,15 @@ impl Unpacking<'_> {
             ControlFlow::Continue(goes_inside) => goes_inside,
         };
         if read.is_err() {
-            return self.close(&entry, Closed::Damaged);
+            return self.close(&entry, Closed::Damaged).map(|()| false);
         }
         if !goes_inside {
-            return Ok(());
+            return Ok(true);
         }
         let file = Packed { path: inside, size: file.size, depth: file.depth.saturating_add(1) };
         match self.run(&mut Cursor::new(head).chain(content), file) {
-            Err(Stop::Closed(why)) => self.close(&entry, why),
-            other => other,
+            Err(Stop::Closed(why)) => self.close(&entry, why).map(|()| false),
+            other => other.map(|()| true),
         }
     }
 

@@ -245,6 +245,22 @@ fn what_cannot_be_followed_is_said() {
 }
 
 #[test]
+fn damage_of_a_stream_is_said_once() {
+    let mut shown = Shown::default();
+    let noise = [&b"\x78\x9c"[..], &[0xff; 9000]].concat();
+    assert_eq!(look_with("w.joblib", &noise, 1 << 30, &mut shown), Ok(()));
+    assert_eq!(shown.closed, [("w.joblib!/w.joblib".to_owned(), Closed::Damaged)]);
+    // Behind the head nobody else says so.
+    let mut stored = ZlibEncoder::new(Vec::new(), Compression::none());
+    stored.write_all(&vec![1; 4 * HEAD_BYTES]).unwrap();
+    let mut cut = stored.finish().unwrap();
+    cut.truncate(3 * HEAD_BYTES);
+    let mut shown = Shown::default();
+    let stop = look_with("w.joblib", &cut, 1 << 30, &mut shown);
+    assert_eq!((stop, shown.closed.len()), (Err(Stop::Closed(Closed::Damaged)), 0));
+}
+
+#[test]
 fn depth_is_capped() {
     let nested = |count: usize| {
         (0..count).fold(b"core".to_vec(), |inner, _| zip(&[member("m", &inner, 0, Sizes::Before)]))
