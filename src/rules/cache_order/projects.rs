@@ -128,7 +128,7 @@ fn versions(package: &Map<String, Value>) -> impl Iterator<Item = &str> {
 
 fn kind_of_version(version: &str) -> Option<&'static str> {
     const PLACES: &[&str] = &["file:", "link:", "portal:", "patch:", "./", "../", "/", "~/"];
-    let is_archive = version.ends_with(".tgz") && !version.contains("://");
+    let is_archive = version.rsplit('.').next() == Some("tgz") && !version.contains("://");
     if is_archive || PLACES.iter().any(|place| version.starts_with(place)) {
         return Some(NEEDS_SOURCE);
     }
