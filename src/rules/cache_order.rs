@@ -13,6 +13,7 @@
 
 mod line;
 mod lists;
+mod projects;
 mod remedy;
 
 use std::collections::BTreeSet;
@@ -89,8 +90,18 @@ struct Offence<'s, 'a> {
     install: Install<'s>,
     /// The working directory of the install, likewise.
     folder: Option<String>,
+    /// What is said of the project that it installs, as kinds of facts.
+    said: BTreeSet<&'a str>,
     /// Whether other lines stand between them.
     has_lines_between: bool,
+}
+
+/// Where an install looks, without the first slashes, as far as that is known.
+struct Place<'p> {
+    /// Its folder.
+    folder: Option<&'p str>,
+    /// The directory of the source.
+    source: Option<&'p str>,
 }
 
 /// Most installs behind the copy that are looked at; the first is nearly always the one.
@@ -125,7 +136,8 @@ fn offence<'s, 'a>(seen: &'s Seen<'a>) -> Option<Offence<'s, 'a>> {
             (Some(Instruction::Run(_)), None) => before.note(seen.commands(step)),
             (Some(Instruction::Run(_)), Some(open)) => {
                 let commands = seen.commands(step);
-                if let Some(found) = before.first_early(commands) {
+                let place = Place { folder: folder.as_deref(), source: open.to.as_deref() };
+                if let Some(found) = before.first_early(commands, place) {
                     return Some(open.offence(step, commands, found, folder));
                 }
                 open.has_lines = true;
@@ -161,25 +173,50 @@ struct Before<'a> {
     left: usize,
 }
 
-impl Before<'_> {
+/// A command that installs what could come before the source, and what is said of its project.
+type Found<'s, 'a> = (&'s Command, Install<'s>, BTreeSet<&'a str>);
+
+impl<'a> Before<'a> {
     fn note(&mut self, commands: &[Command]) {
         let installs = commands.iter().filter_map(install);
         self.managers.extend(installs.filter_map(|install| manager_of_lists(&install)));
     }
 
     /// The first command that installs what could come before the source.
-    fn first_early<'s>(&mut self, commands: &'s [Command]) -> Option<(&'s Command, Install<'s>)> {
+    fn first_early<'s>(
+        &mut self,
+        commands: &'s [Command],
+        mut place: Place<'_>,
+    ) -> Option<Found<'s, 'a>> {
         for command in commands {
+            if line::changes_folder(command) {
+                place.folder = None;
+            }
             let Some(install) = install(command) else { continue };
             self.left = self.left.checked_sub(1)?;
-            if self.is_early(&install) {
-                return Some((command, install));
+            let said = self.said_of(command, &install, &place);
+            if self.is_early(&install) && !needs_source(command, &said) {
+                return Some((command, install, said));
             }
         }
         None
     }
 
-    /// Whether an install could as well come before the source.
+    /// What is said of the project that a command installs.
+    fn said_of(
+        &self,
+        command: &Command,
+        install: &Install<'_>,
+        place: &Place<'_>,
+    ) -> BTreeSet<&'a str> {
+        if !install.is_project {
+            return BTreeSet::new();
+        }
+        let folder = place.folder.filter(|_| !line::is_elsewhere(command, install.manager));
+        self.lists.said_of(install.manager, &Place { folder, ..*place })
+    }
+
+    /// Whether an install could as well come before the source, unless its project needs that.
     fn is_early(&self, install: &Install<'_>) -> bool {
         if install.is_source {
             return false;
@@ -192,12 +229,18 @@ impl Before<'_> {
     }
 }
 
+/// Whether a command fails without the source, by what is said of the project that it installs.
+fn needs_source(command: &Command, said: &BTreeSet<&str>) -> bool {
+    said.contains(lists::NEEDS_SOURCE)
+        || (said.contains(lists::RUNS_SOURCE) && !command.has("--ignore-scripts"))
+}
+
 impl<'s, 'a> Open<'s, 'a> {
     fn offence(
         &self,
         run: &'s Step<'a>,
         commands: &'s [Command],
-        (command, install): (&'s Command, Install<'s>),
+        (command, install, said): Found<'s, 'a>,
         folder: Option<String>,
     ) -> Offence<'s, 'a> {
         Offence {
@@ -209,6 +252,7 @@ impl<'s, 'a> Open<'s, 'a> {
             command,
             install,
             folder,
+            said,
             has_lines_between: self.has_lines,
         }
     }

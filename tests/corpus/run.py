@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Runs Plimsoll, Trivy and gitleaks over the corpus and compares them.
 
-    run.py [clean|planted] [--only=NAME,...] [--alone]
+    run.py [clean|planted] [--only=NAME,...] [--alone] [--help]
 
 Exits with 1 when Plimsoll denies a clean image or misses a plant. What everybody found is in result.json in the cache
 folder. --alone leaves the peers out. PLIMSOLL names the binary, PLIMSOLL_CORPUS_FRESH=1 asks the peers again instead of using what they said before.
 """
 
+import argparse
 import json
 import shutil
 import signal
@@ -29,8 +30,9 @@ WIDTH = 100
 
 def main() -> int:
     """Builds what is missing, runs everything, prints the table."""
-    halves = [word for word in sys.argv[1:] if not word.startswith("--")] or ["clean", "planted"]
-    only = [name for word in sys.argv[1:] if word.startswith("--only=") for name in word[7:].split(",")]
+    asked = arguments()
+    halves = list(dict.fromkeys(asked.halves)) or list(HALVES)
+    only = [name for names in asked.only for name in names.split(",")]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the working folder is removed
     begin = time.monotonic()
     result = {half: HALVES[half](only) for half in halves}
@@ -39,6 +41,26 @@ def main() -> int:
     print_table(result)
     print(f"\n{time.monotonic() - begin:.0f} s altogether; details: {CACHE / 'result.json'}")
     return 1 if any(half["wrong"] for half in result.values()) else 0
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line asks for; ends with 2 on what it does not know."""
+    about, details = __doc__.split("\n\n", 1)
+    parser = argparse.ArgumentParser(
+        prog="run.py",
+        usage="%(prog)s [clean|planted] [--only=NAME,...] [--alone]",
+        description=about,
+        epilog=details.split("\n\n", 1)[1],
+        allow_abbrev=False,
+    )
+    parser.add_argument("halves", nargs="*", metavar="clean|planted", help="half of the corpus; both when none is named")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME,...", help="images to run on")
+    parser.add_argument("--alone", action="store_true", help="leave the peers out")
+    asked = parser.parse_args()
+    unknown = [half for half in asked.halves if half not in HALVES]
+    if unknown:
+        parser.error(f"no such half: {unknown[0]}")
+    return asked
 
 
 def tools(work: Path) -> list:

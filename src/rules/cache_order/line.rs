@@ -49,6 +49,11 @@ pub(super) fn is_movable(command: &Command) -> bool {
     }
 }
 
+/// Whether the commands behind it run in another folder.
+pub(super) fn changes_folder(command: &Command) -> bool {
+    matches!(command.program(), "cd" | "pushd" | "popd")
+}
+
 /// Whether a manager of projects is told to look in another folder than the working directory.
 pub(super) fn is_elsewhere(command: &Command, manager: Manager) -> bool {
     const OPTIONS: &[&str] =

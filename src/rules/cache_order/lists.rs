@@ -4,13 +4,21 @@
 
 use std::collections::BTreeSet;
 
-use super::ID;
+use super::projects;
+use super::{ID, Place};
 use crate::model::{Entry, EntryKind, Fact};
 use crate::rules::Seen;
-use crate::rules::installs::is_file_at;
+use crate::rules::installs::{Manager, is_file_at};
 
 /// Kind of the fact about a list that names the source itself (`-e .`, `./lib`).
-const NEEDS_SOURCE: &str = "needs-source";
+pub(super) const NEEDS_SOURCE: &str = "needs-source";
+/// Kind of the fact about a project whose install runs its own source (`postinstall`).
+pub(super) const RUNS_SOURCE: &str = "runs-source";
+/// Kind of the fact about a project of several (workspaces).
+pub(super) const HAS_MEMBERS: &str = "has-members";
+/// Kind of the fact about a project with packages in folders of the source, which an option
+/// leaves out.
+pub(super) const HAS_PATHS: &str = "has-paths";
 /// Kind of the fact about a list that includes others.
 const INCLUDES: &str = "includes";
 /// The particular with their paths, as written.
@@ -25,13 +33,14 @@ const MAX_INCLUDE_BYTES: usize = 100;
 const MAX_LISTS: usize = 8;
 const MAX_FACTS: usize = 1000;
 
-/// Whether an entry may be a list of pip's packages.
+/// Whether an entry may be a list of pip's packages, or is the file of a project.
 pub(super) fn is_read(entry: &Entry<'_>) -> bool {
     let is_requirements = entry.extension() == "txt"
         && (entry.name().contains("requirements")
             || entry.name().contains("constraints")
             || entry.parent().rsplit('/').next() == Some("requirements"));
-    entry.kind == EntryKind::File && (is_requirements || is_environment(entry.name()))
+    let is_list = is_requirements || is_environment(entry.name());
+    entry.kind == EntryKind::File && is_list || projects::is_read(entry)
 }
 
 fn is_environment(name: &str) -> bool {
@@ -43,15 +52,17 @@ fn is_environment(name: &str) -> bool {
 /// What a list says, as facts.
 pub(super) fn facts(entry: &Entry<'_>, content: &[u8]) -> Vec<Fact> {
     let text = String::from_utf8_lossy(content);
-    let says = if is_environment(entry.name()) {
+    let says = if projects::is_read(entry) {
+        projects::says(entry, content)
+    } else if is_environment(entry.name()) {
         Says::of(pip_items(&text))
     } else {
         Says::of(text.lines())
     };
     let fact = |kind| Fact::new(ID, kind, entry.path, entry.size);
-    let needs = says.needs_source.then(|| fact(NEEDS_SOURCE));
+    let kinds = says.kinds.iter().map(|kind| fact(kind));
     let includes = Some(says.includes.join(" ")).filter(|files| !files.is_empty());
-    needs.into_iter().chain(includes.map(|files| fact(INCLUDES).with(FILES, files))).collect()
+    kinds.chain(includes.map(|files| fact(INCLUDES).with(FILES, files))).collect()
 }
 
 /// The items of `pip:` in an environment of conda.
@@ -60,13 +71,25 @@ fn pip_items(text: &str) -> impl Iterator<Item = &str> {
     lines.filter_map(|line| line.strip_prefix("- ")).map(|item| item.trim_matches(['"', '\'', ' ']))
 }
 
+/// What one file says.
 #[derive(Default)]
-struct Says {
-    needs_source: bool,
+pub(super) struct Says {
+    /// Kinds of facts without particulars.
+    kinds: BTreeSet<&'static str>,
     includes: Vec<String>,
 }
 
 impl Says {
+    /// The same and this kind of fact.
+    pub(super) fn noting(mut self, kind: &'static str) -> Self {
+        self.kinds.insert(kind);
+        self
+    }
+
+    fn needs_source(&mut self, is_so: bool) {
+        self.kinds.extend(is_so.then_some(NEEDS_SOURCE));
+    }
+
     fn of<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
         let mut says = Self::default();
         for line in lines {
@@ -81,9 +104,9 @@ impl Says {
         if let Some(file) = value(line, LISTS) {
             self.include(file);
         } else if let Some(place) = value(line, &["--editable", "--find-links", "-e", "-f"]) {
-            self.needs_source |= !place.contains("://") || place.starts_with("file:");
+            self.needs_source(!place.contains("://") || place.starts_with("file:"));
         } else if !line.starts_with(['#', '-']) {
-            self.needs_source |= is_local(line);
+            self.needs_source(is_local(line));
         }
     }
 
@@ -95,7 +118,7 @@ impl Says {
         if is_plain && self.includes.len() < MAX_INCLUDES {
             self.includes.push(file.to_owned());
         } else {
-            self.needs_source = true;
+            self.needs_source(true);
         }
     }
 }
@@ -139,6 +162,25 @@ impl<'a> Lists<'a> {
         all.len() > MAX_LISTS || self.facts.len() > MAX_FACTS || self.facts.iter().any(is_needing)
     }
 
+    /// What is said of the project that an install by `manager` finds there: kinds of facts. Where
+    /// the folder is not known, whatever is said of any project in the source counts.
+    pub(super) fn said_of(&self, manager: Manager, place: &Place<'_>) -> BTreeSet<&'a str> {
+        let Some(name) = projects::file_of(manager) else { return BTreeSet::new() };
+        if self.facts.len() > MAX_FACTS {
+            return BTreeSet::from([NEEDS_SOURCE]);
+        }
+        let below = |folder: &str| {
+            let is_named = |rest: &str| rest.rsplit('/').next() == Some(name);
+            let of_source = |fact: &&&Fact| path_below(&fact.path, folder).is_some_and(is_named);
+            self.facts.iter().filter(of_source).map(|fact| fact.kind.as_str()).collect()
+        };
+        let Some(folder) = place.folder else { return below(place.source.unwrap_or_default()) };
+        let is_there = |fact: &&&Fact| path_below(&fact.path, folder) == Some(name);
+        let said: BTreeSet<&str> =
+            self.facts.iter().filter(is_there).map(|fact| fact.kind.as_str()).collect();
+        if said.contains(HAS_MEMBERS) { below(folder) } else { said }
+    }
+
     /// The list at a path without its first slash, and all that it includes.
     pub(super) fn read_by(&self, path: String) -> BTreeSet<String> {
         self.with_included(BTreeSet::from([path]))
@@ -180,6 +222,14 @@ pub(super) fn resolved(folder: &str, path: &str) -> Option<String> {
         }
     }
     Some(parts.join("/"))
+}
+
+/// The rest of a path below a directory, both without the first slash.
+pub(super) fn path_below<'p>(path: &'p str, directory: &str) -> Option<&'p str> {
+    if directory.is_empty() || path == directory {
+        return Some(path.strip_prefix(directory).unwrap_or(path));
+    }
+    path.strip_prefix(directory)?.strip_prefix('/')
 }
 
 /// Names of files that list dependencies.

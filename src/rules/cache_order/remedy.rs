@@ -1,10 +1,12 @@
 //! The lines to write instead, in the right order. Where the author's line does more than install,
 //! or says in other ways where it looks, no lines are made up: words say what to do.
 
+use std::collections::BTreeSet;
+
 use super::Offence;
-use super::line::{is_elsewhere, is_movable};
-use super::lists::{Lists, resolved};
-use crate::model::dockerfile::Command;
+use super::line::{changes_folder, is_elsewhere, is_movable};
+use super::lists::{HAS_MEMBERS, HAS_PATHS, Lists, path_below, resolved};
+use super::projects;
 use crate::rules::Seen;
 use crate::rules::installs::{Install, Manager, install};
 use crate::rules::quoted::{list, quoted};
@@ -42,13 +44,25 @@ fn project(manager: Manager) -> Project {
     }
 }
 
-/// The option of managers that install the source too, once it is there, not to do so.
-fn without_source(manager: Manager) -> Option<&'static str> {
+/// An option that leaves out of an install what is in the source, and others that do so too.
+type Leaving = (&'static str, &'static [&'static str]);
+
+/// The options of managers that install the source too, once it is there, not to do so.
+fn without_source(manager: Manager, has_members: bool, has_paths: bool) -> &'static [Leaving] {
+    const PROJECT: Leaving =
+        ("--no-install-project", &["--no-install-workspace", "--no-install-local"]);
+    const MEMBERS: Leaving = ("--no-install-workspace", &["--no-install-local"]);
+    const PATHS: Leaving = ("--no-install-local", &[]);
+    // Otherwise the lock is compared with files that are not there.
+    const FROZEN: Leaving = ("--frozen", &[]);
     match manager {
-        Manager::Uv => Some("--no-install-project"),
-        Manager::Poetry => Some("--no-root"),
-        Manager::Pdm => Some("--no-self"),
-        _ => None,
+        Manager::Uv if has_paths => &[FROZEN, PATHS],
+        Manager::Uv if has_members => &[FROZEN, MEMBERS],
+        Manager::Uv => &[PROJECT],
+        Manager::Poetry if has_paths => &[("--no-root", &[]), ("--no-directory", &[])],
+        Manager::Poetry => &[("--no-root", &[])],
+        Manager::Pdm => &[("--no-self", &[])],
+        _ => &[],
     }
 }
 
@@ -56,7 +70,7 @@ fn without_source(manager: Manager) -> Option<&'static str> {
 pub(super) fn of(seen: &Seen<'_>, offence: &Offence<'_, '_>) -> String {
     let (lines, again) = match lines(seen, offence) {
         Some(lines) => lines,
-        None => (apart(offence), None),
+        None => (apart(seen, offence), None),
     };
     let between = if offence.has_lines_between {
         "; move the lines between that it needs along with it"
@@ -95,23 +109,47 @@ fn lines(seen: &Seen<'_>, offence: &Offence<'_, '_>) -> Option<(String, Option<S
     }
     let copies: Vec<String> = copies.iter().map(Copies::line).collect();
     let copies = copies.join(", ");
-    let Some(option) = added_option(offence) else {
+    let options = added_options(seen, offence);
+    if options.is_empty() {
         return Some((format!("write {copies}, then {own}, then {copy}"), None));
-    };
-    // Behind anything but a plain command the option would land somewhere else.
+    }
+    // Behind anything but a plain command the options would land somewhere else.
     let is_plain = !line.contains(['#', '"', '\'', ';', '|', '&', '>', '<', '(', '`']);
-    let first = quoted(&format!("{line} {option}"), MAX_LINE.saturating_add(option.len()));
+    let first = quoted(&with_options(line, &options), MAX_LINE.saturating_add(options.len()));
     let lines = format!("write {copies}, then {first}, then {copy}");
     is_plain.then(|| (lines, Some(format!(", then {own}"))))
 }
 
-/// What to add to the author's line so that it does without the source.
-fn added_option(offence: &Offence<'_, '_>) -> Option<&'static str> {
+/// A line with further options; what contradicts them is left out.
+fn with_options(line: &str, options: &str) -> String {
+    let is_frozen = options.contains("--frozen");
+    let kept = if is_frozen { line.replace(" --locked", "") } else { line.to_owned() };
+    format!("{kept} {options}")
+}
+
+/// What to add to the author's line so that it does without the source, perhaps nothing.
+fn added_options(seen: &Seen<'_>, offence: &Offence<'_, '_>) -> String {
     let install = &offence.install;
-    let option = without_source(install.manager).filter(|_| install.is_project)?;
-    let given = [option, "--no-install-workspace", "--no-install-local"];
-    let is_given = given.iter().any(|given| offence.command.has(given));
-    (!is_given).then_some(option)
+    if !install.is_project {
+        return String::new();
+    }
+    let has_members = has_members(seen, offence, install.manager);
+    let all = without_source(install.manager, has_members, offence.said.contains(HAS_PATHS));
+    let is_given = |option: &str| offence.command.has(option);
+    let is_missing = |(option, others): &&Leaving| {
+        !is_given(option) && !others.iter().any(|other| is_given(other))
+    };
+    let missing: Vec<&str> = all.iter().filter(is_missing).map(|(option, _)| *option).collect();
+    missing.join(" ")
+}
+
+/// Whether the project is one of several in the source: it says so, or a file of pnpm does.
+fn has_members(seen: &Seen<'_>, offence: &Offence<'_, '_>, manager: Manager) -> bool {
+    const OF_PNPM: &str = "pnpm-workspace.yaml";
+    let is_told =
+        |folder: &str| entries(seen, offence, folder).any(|name| name.as_str() == OF_PNPM);
+    offence.said.contains(HAS_MEMBERS)
+        || (manager == Manager::Pnpm && offence.folder.as_deref().is_some_and(is_told))
 }
 
 /// Files that are copied to one directory.
@@ -152,12 +190,15 @@ fn lists(
     }
     if install.is_project && install.files.is_empty() {
         // One that lies elsewhere than the source is not to be explained in a line.
-        below(folder, from)?;
+        path_below(folder, from)?;
         let names = existing(seen, offence, folder, install.manager);
+        if has_members(seen, offence, install.manager) && !is_enough(install.manager, &names) {
+            return None;
+        }
         paths.extend(names.into_iter().filter_map(|name| resolved(folder, name)));
     }
     // What lies outside of the copied source was there before.
-    let inside = paths.iter().filter_map(|path| Some((path, below(path, from)?)));
+    let inside = paths.iter().filter_map(|path| Some((path, path_below(path, from)?)));
     Some(inside.map(|(path, source)| (source.to_owned(), destination(path, folder))).collect())
 }
 
@@ -174,18 +215,10 @@ fn written(seen: &Seen<'_>, install: &Install<'_>) -> Vec<String> {
     files
 }
 
-/// The rest of a path below a directory, both without the first slash.
-fn below<'p>(path: &'p str, directory: &str) -> Option<&'p str> {
-    if directory.is_empty() || path == directory {
-        return Some(path.strip_prefix(directory).unwrap_or(path));
-    }
-    path.strip_prefix(directory)?.strip_prefix('/')
-}
-
 /// The directory of a path as the working directory `folder` sees it.
 fn destination(path: &str, folder: &str) -> String {
     let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-    match below(parent, folder) {
+    match path_below(parent, folder) {
         Some("") => "./".to_owned(),
         Some(rest) if !folder.is_empty() => format!("{rest}/"),
         _ => format!("/{parent}/"),
@@ -201,23 +234,51 @@ fn existing(
     manager: Manager,
 ) -> Vec<&'static str> {
     let (needed, further) = project(manager);
-    let facts = offence.copy.layer.and_then(|index| seen.layer(index)?.1);
-    let entries = facts.into_iter().flat_map(|facts| facts.listing.iter().take(MAX_ENTRIES));
-    let there: Vec<String> = entries
-        .filter_map(|listed| {
-            let name = below(&listed.path, folder)?;
-            (!name.contains('/')).then(|| name.to_owned())
-        })
-        .collect();
-    let is_there = |name: &&&str| there.iter().any(|known| known == **name);
+    let there: BTreeSet<String> = entries(seen, offence, folder).collect();
+    let is_there = |name: &&&str| there.contains(**name);
     let found: Vec<&str> = needed.iter().chain(further).filter(is_there).copied().collect();
     if found.is_empty() { needed.to_vec() } else { found }
 }
 
+/// Whether an install of a project of several gets by with the files of the first.
+fn is_enough(manager: Manager, names: &[&str]) -> bool {
+    match manager {
+        Manager::Uv => names.contains(&"uv.lock"),
+        manager => !manager.is_node() || manager == Manager::Npm,
+    }
+}
+
+/// Paths below a folder that the copied layer has.
+fn entries(
+    seen: &Seen<'_>,
+    offence: &Offence<'_, '_>,
+    folder: &str,
+) -> impl Iterator<Item = String> {
+    let facts = offence.copy.layer.and_then(|index| seen.layer(index)?.1);
+    let entries = facts.into_iter().flat_map(|facts| facts.listing.iter().take(MAX_ENTRIES));
+    entries.filter_map(move |listed| Some(path_below(&listed.path, folder)?.to_owned()))
+}
+
+/// Files of further projects below the one in a folder, as seen from there.
+fn members(
+    seen: &Seen<'_>,
+    offence: &Offence<'_, '_>,
+    folder: &str,
+    manager: Manager,
+) -> Vec<String> {
+    let Some(name) = projects::file_of(manager) else { return Vec::new() };
+    let is_member = |path: &String| {
+        let is_named = path.strip_suffix(name).is_some_and(|folder| folder.ends_with('/'));
+        is_named && !projects::is_installed(path)
+    };
+    entries(seen, offence, folder).filter(is_member).collect()
+}
+
 /// What to do in words.
-fn apart(offence: &Offence<'_, '_>) -> String {
+fn apart(seen: &Seen<'_>, offence: &Offence<'_, '_>) -> String {
     let install = &offence.install;
-    let option = added_option(offence).map(|option| format!("`{option}` and "));
+    let options = added_options(seen, offence);
+    let option = (!options.is_empty()).then(|| format!("`{options}` and "));
     let advice = format!(
         "split the install out of this line and put it, with {}its clean-up, before {}",
         option.unwrap_or_default(),
@@ -230,15 +291,33 @@ fn apart(offence: &Offence<'_, '_>) -> String {
         .map(|file| (*file).to_owned())
         .collect();
     if names.is_empty() && install.is_project {
-        names.extend(project(install.manager).0.iter().map(|name| (*name).to_owned()));
+        names.extend(of_project(seen, offence));
     }
     if names.is_empty() {
         return advice;
     }
-    let changes = |command: &Command| matches!(command.program(), "cd" | "pushd");
-    let is_elsewhere =
-        is_elsewhere(offence.command, install.manager) || offence.commands.iter().any(changes);
+    let is_elsewhere = looks_elsewhere(offence);
     let place = if is_elsewhere { " from its folder" } else { "" };
     let names = list(&names, names.len(), MAX_NAMES);
     format!("{advice}; before it, `COPY` only what it reads{place}: {names}")
+}
+
+/// Whether the install looks in another folder than the working directory.
+fn looks_elsewhere(offence: &Offence<'_, '_>) -> bool {
+    is_elsewhere(offence.command, offence.install.manager)
+        || offence.commands.iter().any(changes_folder)
+}
+
+/// The files of the project that is installed, also of its members where the manager reads them.
+fn of_project(seen: &Seen<'_>, offence: &Offence<'_, '_>) -> Vec<String> {
+    let manager = offence.install.manager;
+    let mut names: Vec<String> = project(manager).0.iter().map(|name| (*name).to_owned()).collect();
+    let folder = offence.folder.as_deref().filter(|_| !looks_elsewhere(offence));
+    if let Some(folder) = folder
+        && manager.is_node()
+        && has_members(seen, offence, manager)
+    {
+        names.extend(members(seen, offence, folder, manager));
+    }
+    names
 }

@@ -1,5 +1,7 @@
 //! Dockerfiles in the right order, in the wrong one, and those that only look wrong.
 
+mod projects;
+
 use super::super::testing::{Sample, file};
 use super::*;
 use crate::model::dockerfile::samples;

@@ -257,6 +257,20 @@ fn what_cannot_be_followed_is_said() {
 }
 
 #[test]
+fn damage_of_a_stream_is_said_once() {
+    let noise = [&b"\x78\x9c"[..], &[0xff; 9000]].concat();
+    let mut stored = ZlibEncoder::new(Vec::new(), Compression::none());
+    stored.write_all(&vec![1; 4 * HEAD_BYTES]).unwrap();
+    let mut cut = stored.finish().unwrap();
+    cut.truncate(3 * HEAD_BYTES);
+    for bytes in [noise, cut] {
+        let mut shown = Shown::default();
+        let stop = look_with("w.joblib", &bytes, 1 << 30, &mut shown);
+        assert_eq!((stop, shown.closed.len()), (Err(Stop::Closed(Closed::Damaged)), 0));
+    }
+}
+
+#[test]
 fn depth_is_capped() {
     let nested = |count: usize| {
         (0..count).fold(b"core".to_vec(), |inner, _| zip(&[member("m", &inner, 0, Sizes::Before)]))
