@@ -73,14 +73,14 @@ impl TarIndex {
         let length = file.metadata().map_err(unreadable)?.len();
         let mut archive = Archive::new(BufReader::new(file), &Limits::default());
         while let Some(member) = archive.next_member().map_err(|error| index.damaged(error))? {
-            index.take(member, length)?;
+            index.take(&member, length)?;
             archive.pass_content().map_err(unreadable)?;
         }
         Ok(index)
     }
 
     /// Takes a member in, of an archive of `length` bytes.
-    fn take(&mut self, read: entries::Member, length: u64) -> Result<(), FetchError> {
+    fn take(&mut self, read: &entries::Member, length: u64) -> Result<(), FetchError> {
         if let Some((_, detail)) = &read.disagreement {
             return Err(self.broken(detail));
         }
@@ -97,7 +97,7 @@ impl TarIndex {
         let target = String::from_utf8_lossy(target);
         let member = match read.kind {
             _ if read.is_old_directory => return Ok(()),
-            EntryType::Regular | EntryType::Continuous => {
+            EntryType::Regular => {
                 Member::File(Stretch { offset: read.content_at, size: read.size })
             }
             EntryType::Symlink => Member::Link(relative(&name, &target)),

@@ -194,6 +194,10 @@ async fn extension_headers_of_an_archive_are_capped() {
         let words = "an extension header of 3221225472 bytes (limit 1048576)";
         assert!(error.contains(words), "{error}");
     }
+    // Other readers take this type for a file, or for nothing.
+    let (_dir, path) = behind(b'7', 5, b"hello");
+    let error = DockerArchive::open(path, None).await.unwrap_err().to_string();
+    assert!(error.contains("an entry of type `7`"), "{error}");
     let record = |length: usize| format!("{length} comment={:x<1$}\n", "", length - 14);
     for (last, is_read) in [(1023, true), (1024, true), (1025, false)] {
         let records = record(1024).repeat(1023) + &record(last);

@@ -74,7 +74,7 @@ fn is_installers_name(name: &str) -> bool {
     };
     let is_run_file = within("cuda_", ".run") && name.contains("_linux");
     let is_archive = within("cuda_", ".tar.xz") && name.contains("-archive");
-    let is_packed = name.ends_with(".deb") || name.ends_with(".rpm");
+    let is_packed = matches!(name.rsplit_once('.'), Some((_, "deb" | "rpm")));
     is_run_file || is_archive || (is_packed && (name.starts_with("cuda-repo-") || is_package()))
 }
 
