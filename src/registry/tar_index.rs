@@ -3,19 +3,25 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use tar::{Archive, EntryType};
+use tar::EntryType;
 
 use super::{FetchError, local};
 use crate::model::entry::clean_path;
+use crate::rules::unreadable_layer::Defect;
+use crate::scan::Limits;
+use crate::scan::decompress::Failure;
+use crate::scan::entries::{self, Archive};
 
 /// Most members of an archive; an image of 1000 layers has 3000.
 const MAX_MEMBERS: usize = 20_000;
 /// Most links from one name to the next.
 const MAX_LINKS: usize = 8;
+/// Longest target of a link: Linux takes no longer path (`PATH_MAX`), as with names.
+const MAX_TARGET_BYTES: usize = 4096;
 
 /// A member's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,28 +69,42 @@ impl TarIndex {
             let text = format!("the archive is compressed (hint: gunzip it first): `{path}`");
             return Err(FetchError::Local(text));
         }
-        let unreadable = |error| no_archive(path, kind, &error);
-        let mut archive = Archive::new(BufReader::new(file));
-        for member in archive.entries_with_seek().map_err(unreadable)? {
-            let member = member.map_err(unreadable)?;
-            let Some(name) = clean_path(&String::from_utf8_lossy(&member.path_bytes())) else {
-                continue;
-            };
-            let target = member.link_name_bytes();
-            let target = target.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-            let kind = member.header().entry_type();
-            let found = match kind {
-                EntryType::Regular | EntryType::Continuous => Member::File(Stretch {
-                    offset: member.raw_file_position(),
-                    size: member.size(),
-                }),
-                EntryType::Symlink => Member::Link(relative(&name, &target)),
-                EntryType::Link => Member::Link(target.into_owned()),
-                _ => continue,
-            };
-            index.insert(name, found)?;
+        let unreadable = |error| local::unreadable(path, &error);
+        let length = file.metadata().map_err(unreadable)?.len();
+        let mut archive = Archive::new(BufReader::new(file), &Limits::default());
+        while let Some(member) = archive.next_member().map_err(|error| index.damaged(error))? {
+            index.take(&member, length)?;
+            archive.pass_content().map_err(unreadable)?;
         }
         Ok(index)
+    }
+
+    /// Takes a member in, of an archive of `length` bytes.
+    fn take(&mut self, read: &entries::Member, length: u64) -> Result<(), FetchError> {
+        if let Some((_, detail)) = &read.disagreement {
+            return Err(self.broken(detail));
+        }
+        if read.content_at.checked_add(read.size).is_none_or(|end| end > length) {
+            return Err(self.broken("it ends within a member"));
+        }
+        let target = read.link.as_deref().unwrap_or_default();
+        if target.len() > MAX_TARGET_BYTES {
+            return Err(self.broken(&format!("a link of more than {MAX_TARGET_BYTES} bytes")));
+        }
+        let Some(name) = clean_path(&String::from_utf8_lossy(&read.path)) else {
+            return Ok(());
+        };
+        let target = String::from_utf8_lossy(target);
+        let member = match read.kind {
+            _ if read.is_old_directory => return Ok(()),
+            EntryType::Regular => {
+                Member::File(Stretch { offset: read.content_at, size: read.size })
+            }
+            EntryType::Symlink => Member::Link(relative(&name, &target)),
+            EntryType::Link => Member::Link(target.into_owned()),
+            _ => return Ok(()),
+        };
+        self.insert(name, member)
     }
 
     fn insert(&mut self, name: String, member: Member) -> Result<(), FetchError> {
@@ -158,23 +178,25 @@ impl TarIndex {
         &self.path
     }
 
+    /// Words for a header that cannot be read. None of them quotes bytes of the file, which may
+    /// be any.
+    fn damaged(&self, failure: Failure) -> FetchError {
+        match failure {
+            Failure::Source(error) => local::unreadable(&self.path, &error),
+            Failure::Content(content) if content.defect == Defect::NotATar => {
+                let (writer, path) = (self.kind.writer, self.path.display());
+                FetchError::Local(format!(
+                    "not a tar archive (hint: write one with `{writer}`): `{path}`"
+                ))
+            }
+            Failure::Content(content) => self.broken(&content.detail),
+        }
+    }
+
     /// Words for an archive that makes no sense.
     pub(super) fn broken(&self, what: &str) -> FetchError {
         let (name, path) = (self.kind.name, self.path.display());
         FetchError::Local(format!("not {name}: {what}: `{path}`"))
-    }
-}
-
-/// The library's own errors quote the bytes they stumbled over, which may be of any file.
-fn no_archive(path: &Path, kind: Kind, error: &io::Error) -> FetchError {
-    match error.kind() {
-        io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-            let (writer, path) = (kind.writer, path.display());
-            FetchError::Local(format!(
-                "not a tar archive (hint: write one with `{writer}`): `{path}`"
-            ))
-        }
-        _ => local::unreadable(path, error),
     }
 }
 

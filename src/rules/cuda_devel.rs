@@ -13,6 +13,7 @@
 
 mod bases;
 mod evidence;
+mod installers;
 mod packages;
 mod surroundings;
 mod toolkit;
@@ -21,9 +22,10 @@ mod traces;
 use self::evidence::Evidence;
 use self::packages::Database;
 use self::toolkit::Part;
-use super::{Meta, Needs, Rule, Seen, Settings, Want, packaged};
+use super::{Meta, Needs, Rule, Seen, Settings, Want};
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
-use crate::scan::{Limits, inside};
+use crate::scan::Limits;
+use crate::scan::inside::Closed;
 
 /// The rule.
 pub struct CudaDevel;
@@ -38,10 +40,11 @@ static META: Meta = Meta {
         images set (`NV_*_DEV_*`, link stubs in `LIBRARY_PATH`), nvcc or the compiler behind it \
         together with headers, static libraries or stubs of the same toolkit, wherever it was \
         copied to, development packages in the databases of dpkg and rpm, base names and \
-        install commands, NGC framework images, ROCm's hipcc with its headers. Two pieces of \
-        evidence that belong together refuse; one alone warns, such as nvcc kept for kernels \
-        that are compiled at run time, and so does nvcc in a conda environment. Wheels of \
-        torch, triton and NVIDIA's libraries never count.",
+        install commands, NGC framework images, ROCm's hipcc with its headers; the files also \
+        in archives, packages and installers. Two pieces of evidence that belong together \
+        refuse; one alone warns, such as nvcc kept for kernels that are compiled at run time, \
+        and so does nvcc in a conda environment, or an installer that cannot be opened. Wheels \
+        of torch, triton and NVIDIA's libraries never count.",
     why: "A devel base adds 3 to 6 GB that no request ever uses: it slows every cold start, \
         fills node disks and hands an intruder a complete tool chain. Deleting the toolkit in a \
         later layer does not help, its bytes are still pulled.",
@@ -69,7 +72,8 @@ impl Rule for CudaDevel {
                 Some(Database::DpkgList) | None => Want::Head,
             },
             Some(_) => Want::Head,
-            None if is_archive(entry, head) => Want::Inside,
+            None if installers::is_archive(entry, head) => Want::Inside,
+            None if installers::is_closed(entry, head) => Want::Head,
             None => Want::Nothing,
         }
     }
@@ -79,6 +83,8 @@ impl Rule for CudaDevel {
             if let Some((part, root)) = toolkit::part(entry, content) {
                 let fact = Fact::new(ID, part.as_str(), entry.path, entry.size);
                 facts.push(fact.with("root", root));
+            } else if installers::is_closed(entry, content) {
+                facts.push(Fact::new(ID, Part::Installer.as_str(), entry.path, entry.size));
             }
             return;
         };
@@ -95,6 +101,12 @@ impl Rule for CudaDevel {
         }
     }
 
+    fn closed(&self, entry: &Entry<'_>, _why: Closed, facts: &mut Vec<Fact>) {
+        if installers::is_installer(entry) {
+            facts.push(Fact::new(ID, Part::Installer.as_str(), entry.path, entry.size));
+        }
+    }
+
     fn needs(&self, settings: &Settings) -> Needs {
         Needs { bases: settings.texts(&bases::DENIED), ..Needs::default() }
     }
@@ -103,30 +115,10 @@ impl Rule for CudaDevel {
         let evidence = Evidence::of(seen);
         let mut findings = bases::findings(seen, &settings.texts(&bases::DENIED));
         findings.extend(evidence.cuda(seen));
+        findings.extend(evidence.installer(seen));
         findings.extend(evidence.rocm(seen));
         findings
     }
-}
-
-/// Smaller archives hold no compiler: packed it takes 8 MB.
-const ARCHIVE_BYTES: u64 = 1 << 20;
-/// Archives that package managers, libraries and offices make; no toolkit is kept in them but
-/// NVIDIA's own packages.
-const OTHERS: &[&str] = &[
-    "whl", "egg", "jar", "war", "conda", "deb", "rpm", "apk", "nupkg", "vsix", "pt", "pth", "ckpt",
-    "npz", "keras", "docx", "xlsx", "pptx", "odt", "epub",
-];
-
-/// Whether a toolkit may be packed in the file.
-fn is_archive(entry: &Entry<'_>, head: &[u8]) -> bool {
-    let is_download = entry.path.starts_with("var/cache/")
-        || entry.path.contains("/pkgs/")
-        || packaged::is_in_package(entry.path);
-    entry.kind == EntryKind::File
-        && entry.size >= ARCHIVE_BYTES
-        && (inside::is_packed(head) || inside::may_carry(head, entry.size))
-        && !is_download
-        && !OTHERS.contains(&entry.extension().to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]

@@ -216,7 +216,7 @@ fn format(entry: &Entry<'_>, head: &[u8]) -> Option<Format> {
         return formats::by_signature(&extension, head, entry.size);
     }
     let by_magic =
-        formats::by_magic(&extension, head, entry.size).map(|found| leaned(found, entry));
+        formats::by_magic(&extension, head, entry.size).map(|found| leaned(found, entry, head));
     if let Some(Format { by: By::Magic, .. }) = by_magic {
         return by_magic;
     }
@@ -229,16 +229,23 @@ fn format(entry: &Entry<'_>, head: &[u8]) -> Option<Format> {
         .or_else(|| suspected(entry, &extension, head))
 }
 
-/// Arrays are data as often as weights: where the path speaks of data they only warn, and HDF5
-/// files that show nothing count where it speaks of a model.
-fn leaned(found: Format, entry: &Entry<'_>) -> Format {
+/// Arrays are data as often as weights: where the path speaks of data they only warn, and files
+/// that hold anything and show nothing count where their name speaks of a model.
+fn leaned(found: Format, entry: &Entry<'_>, head: &[u8]) -> Format {
+    // What can be opened shows what it is.
+    let is_closed = || entry.extension().eq_ignore_ascii_case("joblib") && !inside::is_packed(head);
+    let is_mute = match found.kind {
+        "hdf5" | "flax" => true,
+        "joblib" => is_closed(),
+        _ => false,
+    };
     match (found.kind, found.by) {
         ("numpy" | "pickled-arrays", By::Magic)
             if leaning::leaning(entry.path) == Some(Leaning::Data) =>
         {
             Format { by: By::Name, ..found }
         }
-        ("hdf5", By::Name) if leaning::of_name(entry.name()) == Some(Leaning::Model) => {
+        (_, By::Name) if is_mute && leaning::of_name(entry.name()) == Some(Leaning::Model) => {
             Format { by: By::Place, ..found }
         }
         _ => found,

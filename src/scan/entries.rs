@@ -9,7 +9,7 @@ mod fields;
 mod position;
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Seek};
 
 use tar::{EntryType, Header};
 
@@ -309,6 +309,16 @@ impl<R: BufRead> Archive<R> {
         } else {
             content(Defect::Truncated, format!("{what} after {} entries", self.members))
         }
+    }
+}
+
+impl<R: Seek> Archive<R> {
+    /// Passes what is left of the current member without reading it. Whether the archive reaches
+    /// that far shows in its size alone.
+    pub fn pass_content(&mut self) -> io::Result<()> {
+        self.source.pass(self.content_left.saturating_add(self.padding_left))?;
+        (self.content_left, self.padding_left) = (0, 0);
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Archives as `docker save` writes them, and as nobody should.
 
+use std::io::{Seek as _, SeekFrom};
+
 use super::*;
 
 pub(super) enum Member<'a> {
@@ -155,5 +157,69 @@ async fn members_of_an_archive_are_capped() {
         members.push(Member::File("c.json", CONFIG));
         let (_dir, path) = archive(&members);
         assert_eq!(DockerArchive::open(path, None).await.is_ok(), is_read, "{count}");
+    }
+}
+
+/// An archive of one empty image, with a raw member of that type and declared size in front, whose
+/// content is given as far as it goes.
+fn behind(kind: u8, size: u64, content: &[u8]) -> (TempDir, PathBuf) {
+    let (dir, path) = archive(&[
+        Member::File("manifest.json", br#"[{"Config":"c.json"}]"#),
+        Member::File("c.json", CONFIG),
+    ]);
+    let image = std::fs::read(&path).unwrap();
+    let mut header = tar::Header::new_gnu();
+    header.set_path("././@LongLink").unwrap();
+    header.set_entry_type(tar::EntryType::new(kind));
+    header.set_mode(0o644);
+    header.set_size(size);
+    header.set_cksum();
+    let mut file = std::fs::File::create(&path).unwrap();
+    file.write_all(header.as_bytes()).unwrap();
+    file.write_all(content).unwrap();
+    let end = 512 + size.next_multiple_of(512);
+    // Sparse, whatever it claims to hold.
+    file.set_len(end).unwrap();
+    file.seek(SeekFrom::Start(end)).unwrap();
+    file.write_all(&image).unwrap();
+    (dir, path)
+}
+
+/// GNU long names and PAX headers are read whole: a file of 8 kB on disk asked for 4 GB of memory.
+#[tokio::test]
+async fn extension_headers_of_an_archive_are_capped() {
+    for kind in *b"LKxg" {
+        let (_dir, path) = behind(kind, 3 << 30, b"x");
+        let error = DockerArchive::open(path, None).await.unwrap_err().to_string();
+        let words = "an extension header of 3221225472 bytes (limit 1048576)";
+        assert!(error.contains(words), "{error}");
+    }
+    // Other readers take this type for a file, or for nothing.
+    let (_dir, path) = behind(b'7', 5, b"hello");
+    let error = DockerArchive::open(path, None).await.unwrap_err().to_string();
+    assert!(error.contains("an entry of type `7`"), "{error}");
+    let record = |length: usize| format!("{length} comment={:x<1$}\n", "", length - 14);
+    for (last, is_read) in [(1023, true), (1024, true), (1025, false)] {
+        let records = record(1024).repeat(1023) + &record(last);
+        assert_eq!(records.len(), (1 << 20) - 1024 + last);
+        let (_dir, path) = behind(b'x', records.len().try_into().unwrap(), records.as_bytes());
+        assert_eq!(DockerArchive::open(path, None).await.is_ok(), is_read, "{last}");
+    }
+    for (bytes, is_read) in [(4095, true), (4096, true), (4097, false)] {
+        let (_dir, path) = behind(b'K', bytes, &vec![b'x'; bytes.try_into().unwrap()]);
+        assert_eq!(DockerArchive::open(path, None).await.is_ok(), is_read, "{bytes}");
+    }
+}
+
+/// Contents are passed without being read, and those that are not there are noticed.
+#[tokio::test]
+async fn contents_of_an_archive_are_not_read() {
+    let (_dir, path) = behind(b'0', 1 << 40, b"x");
+    assert!(DockerArchive::open(path.clone(), None).await.is_ok());
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    for length in [1 << 40, 1 << 20, 513] {
+        file.set_len(length).unwrap();
+        let error = DockerArchive::open(path.clone(), None).await.unwrap_err().to_string();
+        assert!(error.contains("it ends within a member"), "{error}");
     }
 }

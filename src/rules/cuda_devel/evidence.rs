@@ -22,6 +22,9 @@ const DOUBTFUL_FIX: &str = "install the runtime packages only, or keep the compi
 const ON_PURPOSE_FIX: &str = "if the compiler is kept on purpose, say so in an exception; else \
     install the runtime packages only";
 
+const INSTALLER_FIX: &str = "fetch, run and delete the installer in one `RUN` of the build stage, \
+    or mount it there with `RUN --mount=type=bind`; nothing runs it later";
+
 /// A part of a toolkit and the layer it lies in.
 type Found<'a> = (Layer<'a>, &'a Fact);
 
@@ -73,15 +76,23 @@ impl<'a> Evidence<'a> {
         self.parts(Part::Nvcc)
             .filter(|(_, fact)| !self.is_weak(root(fact)))
             .map(|nvcc| {
-                let complement = self
-                    .parts(Part::Header)
-                    .chain(self.parts(Part::StaticLibrary))
-                    .chain(self.parts(Part::Stubs))
-                    .find(|(_, fact)| root(fact) == root(nvcc.1))
-                    .map(|(_, fact)| fact.path.as_str());
+                let complement = self.complement(nvcc.1).map(|fact| fact.path.as_str());
                 (nvcc, complement.or_else(|| self.devel_package()))
             })
             .collect()
+    }
+
+    /// A part of the same toolkit as the compiler: of the same root, or packed in the same file,
+    /// as installers keep each component in a directory of its own.
+    fn complement(&self, nvcc: &Fact) -> Option<&'a Fact> {
+        let parts = || {
+            let parts = [Part::Header, Part::StaticLibrary, Part::Stubs];
+            parts.into_iter().flat_map(|part| self.parts(part)).map(|(_, fact)| fact)
+        };
+        parts().find(|fact| root(fact) == root(nvcc)).or_else(|| {
+            let (file, _) = nvcc.path.split_once(SEPARATOR)?;
+            parts().find(|fact| outermost(&fact.path) == file && !self.is_weak(root(fact)))
+        })
     }
 
     /// A toolkit without a compiler's name in it: headers, static libraries and link stubs that
@@ -217,6 +228,22 @@ impl<'a> Evidence<'a> {
         let run_time = self.run_time_compiler();
         words.extend(run_time.map(|name| format!("`{name}` compiles kernels at run time")));
         words
+    }
+
+    /// The complaint about an installer that was left and cannot be opened.
+    pub(super) fn installer(&self, seen: &Seen<'_>) -> Option<Finding> {
+        let (layer, fact) = self.parts(Part::Installer).next()?;
+        let more = match self.parts(Part::Installer).count() {
+            0 | 1 => String::new(),
+            count => format!(" and {} more", count.saturating_sub(1)),
+        };
+        let message = format!(
+            "an installer of the CUDA development toolkit is left in the image: `{}`{more}{}",
+            fact.path,
+            seen.fate_words(layer.index, outermost(&fact.path))
+        );
+        let finding = Finding::new(ID, Level::Warn, message, INSTALLER_FIX);
+        Some(finding.in_layer(layer).at_path(&fact.path, fact.size))
     }
 
     /// The complaint about `ROCm`.

@@ -324,4 +324,5 @@ fn rocm_is_known_before_and_after_its_layers_are_read() {
 }
 
 mod hidden;
+mod packed;
 mod traces;

@@ -27,6 +27,8 @@ pub(super) enum Part {
     HipHeader,
     /// A package database or a package's file list.
     Packages,
+    /// A file by whose name NVIDIA hands the toolkit out, and that cannot be opened.
+    Installer,
 }
 
 impl Part {
@@ -42,6 +44,7 @@ impl Part {
             Self::Hipcc => "hipcc",
             Self::HipHeader => "hip-header",
             Self::Packages => "packages",
+            Self::Installer => "installer",
         }
     }
 }

@@ -229,18 +229,17 @@ fn darknet(head: &[u8]) -> Option<Format> {
 
 /// Signatures that mean weights only together with the extension.
 fn by_extension(extension: &str, head: &[u8]) -> Option<Format> {
-    let compressed =
-        [&b"\x1f\x8b"[..], b"BZh", b"\xfd7zXZ", b"\x78", b"\x5d\x00\x00", b"\x04\x22\x4d\x18"]
+    let compressed = is_packed(head)
+        || [&b"BZh"[..], b"\xfd7zXZ", b"\x78", b"\x5d\x00\x00", b"\x04\x22\x4d\x18"]
             .iter()
             .any(|start| head.starts_with(start));
     let kind = match extension {
-        // What can be opened is looked at inside.
-        "joblib" | "pkl" | "pickle" | "dill" if is_packed(head) => return Some(named("joblib")),
-        "joblib" if compressed => "joblib",
-        "pkl" | "pickle" | "dill" if compressed => return Some(named("joblib")),
+        // Any object is kept like that; what can be opened is looked at inside.
+        "joblib" | "pkl" | "pickle" | "dill" if compressed => return Some(named("joblib")),
+        // A word list begins with a map too; `flax` knows arrays.
+        "msgpack" if matches!(head, [0x81..=0x8f | 0xde | 0xdf, ..]) => return Some(named("flax")),
         "nemo" if head.starts_with(b"\x1f\x8b") => "nemo",
         "llamafile" if head.starts_with(b"MZ") => "llamafile",
-        "msgpack" if matches!(head, [0x81..=0x8f | 0xde | 0xdf, ..]) => "flax",
         "mar" if head.starts_with(b"PK\x03\x04") => "torchserve",
         "weights" if matches!(u32_le(head, 0), Some(0..=2)) => "darknet",
         // Programs for several systems in one file: llamafiles, but small tools too.

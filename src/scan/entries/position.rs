@@ -1,6 +1,6 @@
 //! A reader that knows how far it has come.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Seek};
 
 /// Counts the bytes taken from `source`.
 pub(super) struct Positioned<R> {
@@ -22,6 +22,17 @@ impl<R> Positioned<R> {
     fn advance(&mut self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.position = self.position.saturating_add(count);
+    }
+}
+
+impl<R: Seek> Positioned<R> {
+    /// Goes on `count` bytes without reading them; also past the end, where nothing is read then.
+    pub(super) fn pass(&mut self, count: u64) -> io::Result<()> {
+        let step = i64::try_from(count)
+            .map_err(|_| io::Error::new(io::ErrorKind::UnexpectedEof, "content without end"))?;
+        self.source.seek_relative(step)?;
+        self.position = self.position.saturating_add(count);
+        Ok(())
     }
 }
 

@@ -1,8 +1,8 @@
-//! Toolkits that were moved, renamed, taken apart or packed.
+//! Toolkits that were moved, renamed or taken apart.
 
-use super::super::super::testing::{File, Sample, file, tar_of};
+use super::super::super::testing::{File, Sample, file};
 use super::super::*;
-use super::{ELF, nvcc, toolkit_at};
+use super::{nvcc, toolkit_at};
 
 #[test]
 fn hidden_toolkits_are_found() {
@@ -148,49 +148,5 @@ fn packages_for_compiling_are_said() {
     insta::assert_snapshot!(sample.words(), @r"
     warn: the image carries a part of the CUDA development toolkit: package `cuda-nvcc-12-8` is installed
       fix: install the runtime packages only, or keep the compiler and say so in an exception when kernels are compiled at run time
-    ");
-}
-
-#[test]
-fn archives_are_opened() {
-    use std::io::Write as _;
-    let mut state = 1_u32;
-    let mut random = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state.to_be_bytes()[0]
-    };
-    let noise: Vec<u8> = (0..1_500_000).map(|_| random()).collect();
-    let program = || [ELF, &noise].concat();
-    let toolkit = || {
-        tar_of(&[
-            ("cuda-12.8/bin/nvcc", program()),
-            ("cuda-12.8/targets/x86_64-linux/include/cuda_runtime.h", b"#pragma once\n".to_vec()),
-        ])
-    };
-    let gzip = |bytes: &[u8]| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    };
-    let sample = |path, content| Sample::of(&CudaDevel).scanned("COPY", &[(path, content)]);
-    for (path, content) in [
-        ("opt/cuda.tar.gz", gzip(&toolkit())),
-        ("opt/cuda.tar", toolkit()),
-        ("opt/data.bin", zstd::encode_all(&toolkit()[..], 1).unwrap()),
-    ] {
-        assert_eq!(sample(path, content).level(), Some(Level::Deny), "{path}");
-    }
-    for path in ["opt/pkgs/cuda.tar.gz", "opt/cuda.conda", "opt/x.whl"] {
-        assert_eq!(sample(path, gzip(&toolkit())).level(), None, "{path}");
-    }
-    let environment = tar_of(&[
-        ("env/bin/nvcc", program()),
-        ("env/conda-meta/history", b"==> now <==\n".to_vec()),
-        ("env/include/cuda_runtime.h", b"#pragma once\n".to_vec()),
-    ]);
-    assert_eq!(sample("opt/env.tar.gz", gzip(&environment)).level(), Some(Level::Warn));
-    insta::assert_snapshot!(sample("opt/cuda.tar.gz", gzip(&toolkit())).words(), @r"
-    deny: the image carries the CUDA development toolkit: `opt/cuda.tar.gz!/cuda-12.8/bin/nvcc` with `opt/cuda.tar.gz!/cuda-12.8/targets/x86_64-linux/include/cuda_runtime.h`
-      fix: make the last stage `FROM nvidia/cuda:<version>-base-<os>` (or `-runtime`, or `python:3.12-slim` when wheels bring CUDA along), keep the devel image for the build stage and copy the result with `COPY --from=build`
     ");
 }

@@ -231,6 +231,15 @@ fn what_is_as_often_something_else_only_warns() {
     assert_eq!(by("pkl", pandas), Some(By::Name));
     assert_eq!(by("cache", b"\x80\x04\x95\x20\0\0\0\0\0\0\0}\x94"), Some(By::Name));
     assert_eq!(by("npy", b"\x93NUMPY\x01\0v\0{'descr': '<i8'"), Some(By::Name));
+    for compressed in
+        [&b"\x1f\x8b\x08\0"[..], b"BZh91AY&SY", b"\xfd7zXZ\0", b"\x5d\0\0", b"\x04\x22\x4d\x18"]
+    {
+        assert_eq!(by("joblib", compressed), Some(By::Name), "{compressed:?}");
+        assert_eq!(by("pkl", compressed), Some(By::Name), "{compressed:?}");
+    }
+    // A map of words to numbers, and one that holds an array.
+    assert_eq!(by("msgpack", b"\xdf\0\x09\x27\xc0\xa3the\x01\xa2of\x02"), Some(By::Name));
+    assert_eq!(by("msgpack", b"\x82\xa4bias\xc8\x03\x38\x01\x93\x91\xcc\xc8"), Some(By::Magic));
     for extension in ["dat", "h5", "hdf5", ""] {
         assert_eq!(by(extension, b"\x89HDF\r\n\x1a\n"), Some(By::Name));
     }

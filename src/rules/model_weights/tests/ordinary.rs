@@ -146,3 +146,24 @@ fn archives_in_a_cache_are_opened() {
     // What was compressed alone is what lies there.
     assert_eq!(scanned("resnet.gz", gzip(&noise())).level(), Some(Level::Deny));
 }
+
+#[test]
+fn objects_of_any_kind_are_refused_only_by_what_they_are_called() {
+    let words = b"\xdf\0\x09\x27\xc0\xa3the\x01\xa2of\x02";
+    let table: [(&str, &[u8], Level); 7] = [
+        ("app/data/dictionary.msgpack", words, Level::Warn),
+        ("app/data/reviews.joblib", b"BZh91AY&SY", Level::Warn),
+        ("app/data/reviews.joblib", b"\xfd7zXZ\0\0", Level::Warn),
+        ("app/models/flax_model.msgpack", words, Level::Deny),
+        ("app/classifier/model.joblib", b"BZh91AY&SY", Level::Deny),
+        ("app/rf_weights.joblib", b"\x04\x22\x4d\x18", Level::Deny),
+        (
+            "app/data/dictionary.msgpack",
+            b"\x82\xa4bias\xc8\x03\x38\x01\x93\x91\xcc\xc8",
+            Level::Deny,
+        ),
+    ];
+    for (path, head, expected) in table {
+        assert_eq!(one(sized(path, head, 12 * MIB)).level(), Some(expected), "{path}");
+    }
+}
