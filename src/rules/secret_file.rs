@@ -243,8 +243,7 @@ fn level(origins: &Origins<'_>, layer: Layer<'_>, fact: &Fact) -> Option<Level> 
         Place::Packages | Place::Quiet if is_login => Some(Level::Deny),
         Place::PackageTests => is_login.then_some(Level::Warn),
         Place::Packages if !is_strong(fact) => None,
-        Place::Application | Place::Packages | Place::Quiet => Some(Level::Warn),
-        Place::HostKeys | Place::Generated | Place::Dummy => Some(Level::Warn),
+        _ => Some(Level::Warn),
     }
 }
 

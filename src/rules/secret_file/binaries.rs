@@ -1,6 +1,6 @@
-//! Values that programs wrote down as they were in memory: pickles, MessagePack, compiled Java,
+//! Values that programs wrote down as they were in memory: pickles, `MessagePack`, compiled Java,
 //! memory dumps. Only what has a provider's format, or is a private key, counts there.
-//! Sources: CPython's `pickletools`, the specifications of `MessagePack` and of Java's class files,
+//! Sources: `CPython`'s `pickletools`, the specifications of `MessagePack` and of Java's class files,
 //! elf(5).
 
 use std::borrow::Cow;

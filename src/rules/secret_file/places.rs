@@ -228,6 +228,17 @@ mod tests {
     }
 
     #[test]
+    fn caches_and_libraries_end_where_they_end() {
+        for (path, expected) in [
+            ("app/mango/pkg/mod/key.pem", Place::Application),
+            ("app/app.jar!/BOOT-INF/lib/x.jar!/key.pem", Place::Packages),
+            ("app/app.jar!/BOOT-INF/classes/key.pem", Place::Application),
+        ] {
+            assert_eq!(place(path), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn knows_places() {
         let packages = "usr/local/lib/python3.12/site-packages";
         let table = [
@@ -249,9 +260,6 @@ mod tests {
             ("opt/cargo/git/checkouts/x-1/a1/tests/key.pem".into(), Place::PackageTests),
             ("usr/local/cargo/credentials.toml".into(), Place::Application),
             ("home/u/go/pkg/mod/x@v1.0/key.pem".into(), Place::Packages),
-            ("app/mango/pkg/mod/key.pem".into(), Place::Application),
-            ("app/app.jar!/BOOT-INF/lib/x.jar!/key.pem".into(), Place::Packages),
-            ("app/app.jar!/BOOT-INF/classes/key.pem".into(), Place::Application),
             (format!("{packages}/botocore/data/iam/2010-05-08/examples-1.json"), Place::Packages),
             (format!("{packages}/app/settings.py"), Place::Packages),
             ("app/vendor/x/y.go".into(), Place::Quiet),
