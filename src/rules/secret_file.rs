@@ -13,9 +13,11 @@
 //! Keys under a passphrase, values that may be something else and whatever lies in packages,
 //! tests and documentation is a warning; test data inside packages is nothing.
 
+mod binaries;
 mod gates;
 mod kubernetes;
 mod named;
+mod origins;
 mod packed;
 mod places;
 mod source;
@@ -26,13 +28,14 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use self::origins::Origins;
 use self::places::Place;
 use super::secrets::{Sighting, Strength, assignments, patterns, text, tokens};
 use super::{Fate, Meta, Rule, Seen, Settings, Want};
 use crate::model::image::Layer;
 use crate::model::{Entry, EntryKind, Fact, Finding, Level, RuleId};
-use crate::scan::Limits;
 use crate::scan::deep::Window;
+use crate::scan::{HEAD_BYTES, Limits};
 
 /// The rule.
 pub struct SecretFile;
@@ -50,8 +53,11 @@ static META: Meta = Meta {
         later layer deletes. A name never counts without its content: an empty `.env`, a public \
         certificate, a placeholder or a published test key is no secret, and the checksums \
         inside GitHub, npm and age tokens are verified. Doubtful values, keys under a \
-        passphrase and finds in packages, tests and documentation only warn. Values are never \
-        shown, only length and a short fingerprint.",
+        passphrase and finds in packages, tests and documentation only warn. In pickles, \
+        MessagePack, compiled Java (each up to 8 MiB) and memory dumps of the application only \
+        tokens and keys count; other binaries are not searched, nor are archives of xz, bzip2, \
+        7z and rar opened: one that is named like a backup is a warning. Values are never shown, \
+        only length and a short fingerprint.",
     why: "Layers are files that anyone who can pull can unpack, including those that the final \
         file system no longer shows. Copied keys are found within hours of a repository \
         becoming public.",
@@ -79,22 +85,34 @@ impl Rule for SecretFile {
         }
         let wanted = text::is_searchable(entry.extension(), head)
             || named::named(entry.path).is_some()
-            || source::is_store(entry, head);
+            || source::is_store(entry, head)
+            || binaries::is_searched(entry, head);
         let counts = !packed::is_packed(entry.path) || packed::counts(entry.path);
         match wanted && counts {
             _ if packed::is_wanted(entry, head) => Want::Inside,
+            _ if unsearched::is_closed(entry, head) => Want::Head,
             true => Want::Whole,
             false => Want::Nothing,
         }
     }
 
     fn look(&self, entry: &Entry<'_>, content: &[u8], limits: &Limits, facts: &mut Vec<Fact>) {
+        let head = content.get(..HEAD_BYTES).unwrap_or(content);
+        if unsearched::is_closed(entry, head) {
+            facts.push(unsearched::closed(entry));
+            return;
+        }
+        let (named, source) = (named::named(entry.path), source::source(entry, head));
+        if named.is_none() && binaries::is_searched(entry, head) {
+            let texts = binaries::texts(content);
+            return note(entry, sure(&texts), None, facts);
+        }
+        facts.extend(origins::owned(entry, content));
         let database = sqlite::unfolded(content);
         // Its bytes have no lines.
         let has_lines = database.is_none();
         let content = database.map_or_else(|| text::narrow(content), Cow::Owned);
         let search = tokens::search(&content, MAX_PER_FILE);
-        let (named, source) = (named::named(entry.path), source::source(entry));
         let mut is_flooded = search.is_flooded;
         let mut found = search.sightings;
         // Only what is read as text is checked for being one.
@@ -118,30 +136,26 @@ impl Rule for SecretFile {
                 found.strength = Strength::Weak;
             });
         }
-        let mut lines = text::Lines::of(&content);
-        for sighting in distinct(found) {
-            let line = lines.at(sighting.span.start);
-            facts.push(fact(entry, &sighting, has_lines.then_some(line)));
-        }
+        note(entry, found, has_lines.then(|| text::Lines::of(&content)), facts);
     }
 
     /// In data and logs of that length only what is surely a secret counts.
     fn look_on(&self, entry: &Entry<'_>, window: &Window<'_>, facts: &mut Vec<Fact>) {
         let content = text::narrow(window.bytes);
-        let found = tokens::find(&content, MAX_PER_FILE).into_iter().filter(|sighting| {
-            sighting.strength == Strength::Strong && sighting.span.end > window.repeated
-        });
+        let mut found = sure(&content);
+        found.retain(|sighting| sighting.span.end > window.repeated);
         let mut lines = text::Lines::of(&content);
-        for sighting in distinct(found.collect()) {
+        for sighting in distinct(found) {
             let line = window.lines.saturating_add(lines.at(sighting.span.start));
             facts.push(fact(entry, &sighting, Some(line)));
         }
     }
 
     fn judge(&self, seen: &Seen<'_>, _settings: &Settings) -> Vec<Finding> {
+        let origins = Origins::of(seen);
         let mut secrets: BTreeMap<(usize, &str), Secret<'_>> = BTreeMap::new();
         for (layer, fact) in seen.facts(&META.id) {
-            let Some(level) = level(fact) else { continue };
+            let Some(level) = level(&origins, layer, fact) else { continue };
             // What was not searched has none, and is one find a layer.
             let fingerprint = fact.particular("fingerprint").unwrap_or(&fact.kind);
             let secret = secrets.entry((layer.index, fingerprint)).or_insert(Secret {
@@ -152,7 +166,27 @@ impl Rule for SecretFile {
             });
             secret.note(fact, level);
         }
-        secrets.values().map(|secret| secret.finding(seen)).collect()
+        secrets.values().map(|secret| secret.finding(seen, &origins)).collect()
+    }
+}
+
+/// Tokens and private keys of which there is no doubt.
+fn sure(content: &[u8]) -> Vec<Sighting> {
+    let mut found = tokens::find(content, MAX_PER_FILE);
+    found.retain(|sighting| sighting.strength == Strength::Strong);
+    found
+}
+
+/// Notes the sightings of one file, with the line of each where there are lines.
+fn note(
+    entry: &Entry<'_>,
+    found: Vec<Sighting>,
+    mut lines: Option<text::Lines<'_>>,
+    facts: &mut Vec<Fact>,
+) {
+    for sighting in distinct(found) {
+        let line = lines.as_mut().map(|lines| lines.at(sighting.span.start));
+        facts.push(fact(entry, &sighting, line));
     }
 }
 
@@ -188,19 +222,43 @@ fn is_strong(fact: &Fact) -> bool {
 }
 
 /// What a fact asks for, by its strength and its place; `None`: nothing at all.
-fn level(fact: &Fact) -> Option<Level> {
-    if packed::is_packed(&fact.path) {
+fn level(origins: &Origins<'_>, layer: Layer<'_>, fact: &Fact) -> Option<Level> {
+    if fact.kind == origins::OWNED {
+        return None;
+    }
+    if fact.kind != unsearched::CLOSED && packed::is_packed(&fact.path) {
         return packed::level(fact);
     }
+    // What a command wrote down there is in the history; what packages bring is full of examples.
+    if origins.is_made(layer) && places::is_system(&fact.path) && is_guess(fact) {
+        return None;
+    }
     let is_login = is_strong(fact) && is_login(fact);
-    match places::place(&fact.path) {
+    match origins.place(layer, &fact.path) {
+        Place::Application if is_strong(fact) && origins.is_open(layer, &fact.path) => {
+            Some(Level::Warn)
+        }
         Place::Application if is_strong(fact) => Some(Level::Deny),
         // `app/testing/prod.env` is no test, however its folder is called.
         Place::Packages | Place::Quiet if is_login => Some(Level::Deny),
         Place::PackageTests => is_login.then_some(Level::Warn),
         Place::Packages if !is_strong(fact) => None,
-        Place::Application | Place::Packages | Place::Quiet | Place::HostKeys => Some(Level::Warn),
+        _ => Some(Level::Warn),
     }
+}
+
+/// Whether it is what only a name or an address in some text makes a secret.
+fn is_guess(fact: &Fact) -> bool {
+    !is_strong(fact)
+        && !is_token(fact)
+        && !is_key(fact)
+        && unsearched::words(fact).is_none()
+        && named::named(&fact.path).is_none()
+}
+
+/// Whether it is a private key, alone or in a store.
+fn is_key(fact: &Fact) -> bool {
+    fact.kind.contains("private-key") || fact.kind == "key-store"
 }
 
 /// A provider's token in a credential file. Passwords and keys are made up for tests; tokens with
@@ -238,7 +296,7 @@ impl<'a> Secret<'a> {
         }
     }
 
-    fn finding(&self, seen: &Seen<'_>) -> Finding {
+    fn finding(&self, seen: &Seen<'_>, origins: &Origins<'_>) -> Finding {
         let fact = self.fact;
         if let Some((message, fix)) = unsearched::words(fact) {
             let finding = Finding::new(ID, self.level, message, fix).in_layer(self.layer);
@@ -261,21 +319,39 @@ impl<'a> Secret<'a> {
         );
         let fate = seen.fate(self.layer.index, packed::outermost(&fact.path));
         let visible = fate == Fate::Visible;
-        Finding::new(ID, self.level, message, fix(fact, visible))
+        let remedy = fix_made(origins, self.layer, fact).unwrap_or_else(|| fix(fact, visible));
+        Finding::new(ID, self.level, message, remedy)
             .in_layer(self.layer)
             .at_path(&fact.path, fact.size)
             .at_line(fact.line)
     }
 }
 
+/// The remedy for what a package made while it was installed.
+fn fix_made(origins: &Origins<'_>, layer: Layer<'_>, fact: &Fact) -> Option<String> {
+    match (origins.place(layer, &fact.path), origins.is_made(layer)) {
+        (Place::HostKeys, true) => Some(
+            "every container would have the same host key: delete it in the instruction that \
+            installs the server (`rm -f /etc/ssh/ssh_host_*`) and run `ssh-keygen -A` at start"
+                .to_owned(),
+        ),
+        (Place::HostKeys, false) => Some(
+            "every container would have the same host key: leave it out of the build context \
+            (`.dockerignore`), run `ssh-keygen -A` at start, and replace the key"
+                .to_owned(),
+        ),
+        (Place::Generated, true) => Some(format!(
+            "every container would have the same: delete it in the instruction that installs \
+            the package (`rm -f /{}`) and let the container make its own at start",
+            fact.path
+        )),
+        _ => None,
+    }
+}
+
 /// The remedy for one secret.
 fn fix(fact: &Fact, visible: bool) -> String {
-    if places::place(&fact.path) == Place::HostKeys {
-        return "every container would have the same host key: delete it in the instruction that \
-            installs the server (`rm -f /etc/ssh/ssh_host_*`) and run `ssh-keygen -A` at start"
-            .to_owned();
-    }
-    let instead = if fact.kind.contains("private-key") || fact.kind == "key-store" {
+    let instead = if is_key(fact) {
         "keep the key out of the build context (`.dockerignore`); for Git over SSH use `RUN \
          --mount=type=ssh`, at run time mount a Secret; replace the key pair"
     } else if named::named(&fact.path).is_some() {

@@ -57,11 +57,22 @@ static BY_NAME: LazyLock<HashMap<&'static str, Vec<&'static Row>>> = LazyLock::n
 pub(super) fn named(path: &str) -> Option<Named> {
     let path = path.to_ascii_lowercase();
     let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
-    by_name(parent, name)
-        .or_else(|| by_folder(parent, name))
-        .or_else(|| run_secret(&path))
-        .or_else(|| by_pattern(name))
-        .or_else(|| by_extension(name))
+    let by_any = |name: &str| {
+        by_name(parent, name)
+            .or_else(|| by_folder(parent, name))
+            .or_else(|| run_secret(&path))
+            .or_else(|| by_pattern(name))
+            .or_else(|| by_extension(name))
+    };
+    let before = without_backup(name);
+    by_any(name).or_else(|| if before == name { None } else { by_any(before) })
+}
+
+/// The name that a file had before an editor, or somebody, kept its last state.
+pub(super) fn without_backup(name: &str) -> &str {
+    let ends = ["~", ".bak", ".backup", ".old", ".orig", ".save"];
+    let stripped = ends.iter().find_map(|end| name.strip_suffix(end));
+    stripped.filter(|stem| !stem.is_empty()).unwrap_or(name)
 }
 
 fn by_name(parent: &str, name: &str) -> Option<Named> {
@@ -78,6 +89,10 @@ fn is_in(parent: &str, folder: &str) -> bool {
 
 /// Folders of which every file counts.
 fn by_folder(parent: &str, name: &str) -> Option<Named> {
+    // A folder for each stage, with a file for each program.
+    if parent.split('/').any(|part| part == ".envs") && !is_template(name) {
+        return Some(Named::Pairs);
+    }
     let row = table::FOLDERS
         .iter()
         .find(|(extension, folder, _)| is_in(parent, folder) && name.ends_with(extension));
@@ -144,7 +159,7 @@ fn is_template(name: &str) -> bool {
         "example", "examples", "sample", "template", "dist", "test", "ci", "tpl", "tmpl",
         "defaults", "default", "schema",
     ];
-    name.split(['.', '-', '_']).any(|part| TEMPLATES.contains(&part))
+    name.split(['.', '-', '_', '~']).any(|part| TEMPLATES.contains(&part))
 }
 
 fn by_extension(name: &str) -> Option<Named> {
@@ -171,6 +186,8 @@ mod tests {
             ".env.example",
             "app/.env.sample",
             "app/.env.test",
+            "app/.env.example~",
+            "app/.envs/prod.example",
             "app/example.env",
             "app/.env-template",
             "env.py",
@@ -205,6 +222,10 @@ mod tests {
             ("app/env.production", Pairs),
             ("app/.env-prod", Pairs),
             ("app/.envrc", Pairs),
+            ("app/.env~", Pairs),
+            ("app/config.env.bak", Pairs),
+            ("app/.envs/.production/.django", Pairs),
+            ("root/.npmrc.old", Npm),
             ("etc/environment", Pairs),
             ("root/.bashrc", Pairs),
             ("root/.docker/config.json", Docker),

@@ -15,6 +15,10 @@ pub(super) enum Place {
     Quiet,
     /// SSH host keys, made when the server package was installed.
     HostKeys,
+    /// Other secrets that packages make while they are installed.
+    Generated,
+    /// Keys that packages make for tests of the installation; nobody trusts them.
+    Dummy,
     /// Everywhere else.
     Application,
 }
@@ -30,6 +34,8 @@ const PACKAGE_PARTS: &[&str] = &[
     "ansible_collections",
     "bower_components",
     "_vendor",
+    // Of a pex file.
+    ".deps",
 ];
 /// The same, by their start.
 const PACKAGE_ROOTS: &[&str] = &[
@@ -55,11 +61,28 @@ const PACKAGE_ROOTS: &[&str] = &[
     "usr/local/cuda/",
     "usr/local/cuda-",
     "go/pkg/mod/",
-    "root/go/pkg/mod/",
     "var/lib/dpkg/",
     "snap/",
     "lib/",
 ];
+/// The same, by what stands anywhere: homes of tools are moved by `CARGO_HOME` and `GOPATH`.
+const PACKAGE_CACHES: &[&str] = &[
+    "/.cargo/registry/",
+    "/cargo/registry/src/",
+    "/cargo/git/checkouts/",
+    "/.cargo/git/checkouts/",
+    "/go/pkg/mod/",
+    "/pkgs/",
+    "/.cache/uv/archive-v0/",
+    ".dist-info/",
+    ".egg-info/",
+    // What a Java application brings along.
+    "BOOT-INF/lib/",
+    "WEB-INF/lib/",
+];
+/// Secrets that packages make while they are installed.
+const GENERATED: &[&str] =
+    &["etc/mysql/debian.cnf", "etc/unbound/unbound_server.key", "etc/unbound/unbound_control.key"];
 /// Folders among them in which web servers expect the application.
 const WEB_ROOTS: &[&str] = &["usr/share/nginx/html/", "usr/share/caddy/"];
 /// Prefixes of conda, and what lies in one or in one of its environments.
@@ -102,8 +125,11 @@ const EXAMPLE_PARTS: &[&str] =
 /// The kind of place a path is. What is packed lies in all the places of its path.
 pub(super) fn place(path: &str) -> Place {
     let any = |kind: fn(&str) -> bool| path.split(SEPARATOR).any(kind);
-    if any(is_generated) {
-        return Place::PackageTests;
+    if any(is_dummy) {
+        return Place::Dummy;
+    }
+    if any(|path| GENERATED.contains(&path)) {
+        return Place::Generated;
     }
     if any(|path| path.starts_with("etc/ssh/ssh_host_")) {
         return Place::HostKeys;
@@ -120,6 +146,11 @@ pub(super) fn place(path: &str) -> Place {
     }
 }
 
+/// Whether the configuration of a system, or what grows in one, lies there.
+pub(super) fn is_system(path: &str) -> bool {
+    path.starts_with("etc/") || path.starts_with("var/")
+}
+
 /// Whether texts for people or models lie there: translations, prompts.
 pub(super) fn is_wording(path: &str) -> bool {
     let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -127,21 +158,17 @@ pub(super) fn is_wording(path: &str) -> bool {
 }
 
 /// Keys that distributions make for themselves and nobody trusts.
-fn is_generated(path: &str) -> bool {
+fn is_dummy(path: &str) -> bool {
     matches!(path, "etc/ssl/private/ssl-cert-snakeoil.key" | "etc/pki/tls/private/localhost.key")
 }
 
 /// Whether a package manager put the file there.
-fn is_packaged(path: &str) -> bool {
+pub(super) fn is_packaged(path: &str) -> bool {
     let is_below = |roots: &[&str]| roots.iter().any(|root| path.starts_with(root));
     (is_below(PACKAGE_ROOTS) && !is_below(WEB_ROOTS))
         || path.split('/').any(|part| PACKAGE_PARTS.contains(&part))
         || path.split_once("/lib/python3.").is_some_and(|(_, rest)| rest.contains('/'))
-        || path.contains("/pkgs/")
-        || path.contains("/.cargo/registry/")
-        || path.contains("/.cache/uv/archive-v0/")
-        || path.contains(".dist-info/")
-        || path.contains(".egg-info/")
+        || PACKAGE_CACHES.iter().any(|part| path.contains(part))
         || is_conda(path)
         || is_editor(path)
 }
@@ -201,6 +228,17 @@ mod tests {
     }
 
     #[test]
+    fn caches_and_libraries_end_where_they_end() {
+        for (path, expected) in [
+            ("app/mango/pkg/mod/key.pem", Place::Application),
+            ("app/app.jar!/BOOT-INF/lib/x.jar!/key.pem", Place::Packages),
+            ("app/app.jar!/BOOT-INF/classes/key.pem", Place::Application),
+        ] {
+            assert_eq!(place(path), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn knows_places() {
         let packages = "usr/local/lib/python3.12/site-packages";
         let table = [
@@ -215,7 +253,13 @@ mod tests {
                 "usr/lib/google-cloud-sdk/x/requests/tests/certs/server.key".into(),
                 Place::PackageTests,
             ),
-            ("etc/ssl/private/ssl-cert-snakeoil.key".into(), Place::PackageTests),
+            ("etc/ssl/private/ssl-cert-snakeoil.key".into(), Place::Dummy),
+            ("etc/mysql/debian.cnf".into(), Place::Generated),
+            ("app/etc/mysql/debian.cnf".into(), Place::Application),
+            ("usr/local/cargo/registry/src/index/x-1.0/key.pem".into(), Place::Packages),
+            ("opt/cargo/git/checkouts/x-1/a1/tests/key.pem".into(), Place::PackageTests),
+            ("usr/local/cargo/credentials.toml".into(), Place::Application),
+            ("home/u/go/pkg/mod/x@v1.0/key.pem".into(), Place::Packages),
             (format!("{packages}/botocore/data/iam/2010-05-08/examples-1.json"), Place::Packages),
             (format!("{packages}/app/settings.py"), Place::Packages),
             ("app/vendor/x/y.go".into(), Place::Quiet),

@@ -6,7 +6,7 @@ use super::super::secrets::assignments::{self, Style};
 use super::super::secrets::tokens::Found;
 use super::super::secrets::{Strength, commands, urls};
 use super::places::{self, Place};
-use super::{MAX_PER_FILE, kubernetes, packed, sqlite};
+use super::{MAX_PER_FILE, kubernetes, named, packed, sqlite};
 use crate::model::Entry;
 
 /// Source and configuration above this size is data; it is only searched for tokens.
@@ -23,6 +23,8 @@ pub(super) enum Source {
     Configuration,
     /// YAML and JSON, which may describe Kubernetes objects.
     Objects,
+    /// The same of systemd, where the pairs of a program's environment stand behind a name.
+    Unit,
     /// Commands.
     Shell,
     /// Jupyter's notebooks, with the results of their cells.
@@ -31,14 +33,49 @@ pub(super) enum Source {
     Text,
 }
 
-/// How the file of that entry is to be read, when it is the application's own.
-pub(super) fn source(entry: &Entry<'_>) -> Option<Source> {
-    let system = ["etc/", "var/", "bin/", "sbin/", "usr/bin/", "usr/sbin/", "lib/", "lib64/"];
-    let kind = by_name(entry.name()).or_else(|| by_extension(entry.extension()))?;
-    let own = !system.iter().any(|root| entry.path.starts_with(root))
+/// How the file of that entry is to be read, when it is the application's own. What commands and
+/// base images left in `/etc` and `/var` is sorted out when all is known.
+pub(super) fn source(entry: &Entry<'_>, head: &[u8]) -> Option<Source> {
+    const SYSTEM: &[&str] = &["bin/", "sbin/", "usr/bin/", "usr/sbin/", "lib/", "lib64/"];
+    const WEB: &[&str] = &["var/task/", "var/www/", "var/app/", "var/opt/"];
+    let is_below = |roots: &[&str]| roots.iter().any(|root| entry.path.starts_with(root));
+    let name = named::without_backup(entry.name());
+    let kind = by_name(name)
+        .or_else(|| by_extension(name.rsplit_once('.').map_or("", |(_, extension)| extension)))
+        .or_else(|| by_folder(entry.path))
+        .or_else(|| by_interpreter(entry, head))?;
+    let own = !is_below(SYSTEM)
+        && (is_below(WEB) || !entry.path.starts_with("var/"))
         && !packed::is_packed(entry.path)
         && places::place(entry.path) == Place::Application;
     own.then_some(kind)
+}
+
+/// Folders of systems whose files have no extension.
+fn by_folder(path: &str) -> Option<Source> {
+    if path.starts_with("etc/default/") {
+        Some(Source::Configuration)
+    } else if path.starts_with("etc/cron.") {
+        Some(Source::Shell)
+    } else {
+        None
+    }
+}
+
+/// Scripts without an extension. Those of conda's programs are not the application's.
+fn by_interpreter(entry: &Entry<'_>, head: &[u8]) -> Option<Source> {
+    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    if !entry.extension().is_empty() || entry.path.contains("conda/bin/") {
+        return None;
+    }
+    let line = std::str::from_utf8(line).ok()?.trim_end();
+    let mut words = line.split(['/', ' ']).rev();
+    let of = |word: &str| match word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+        "sh" | "bash" | "dash" | "zsh" | "ash" | "ksh" => Some(Source::Shell),
+        "python" | "node" | "perl" | "ruby" | "php" => Some(Source::Code),
+        _ => None,
+    };
+    words.find_map(of)
 }
 
 /// Whether it is a store of the application's in which texts lie as they were written: `SQLite`'s
@@ -52,7 +89,10 @@ fn by_name(name: &str) -> Option<Source> {
     let starts = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
     if starts(&["Dockerfile", "Containerfile", "Makefile", "Jenkinsfile", "Procfile", "Justfile"]) {
         Some(Source::Shell)
-    } else if matches!(name, "Pipfile" | ".gitmodules" | ".editorconfig") {
+    } else if matches!(name, "Pipfile" | ".gitmodules" | ".editorconfig")
+        // Those of tests hold made up values, mostly.
+        || matches!(name, "env" | ".env.test" | ".env.ci" | "test.env" | "ci.env")
+    {
         Some(Source::Configuration)
     } else {
         None
@@ -65,11 +105,12 @@ fn by_extension(extension: &str) -> Option<Source> {
         "py" | "ts" | "jsx" | "tsx" | "go" | "rb" | "php" | "java" | "kt" | "scala" | "rs"
         | "r" | "jl" | "lua" | "pl" | "cs" | "swift" | "c" | "cc" | "cpp" => Source::Code,
         "toml" | "ini" | "cfg" | "conf" | "config" | "properties" | "tf" | "hcl" | "xml"
-        | "jsonc" | "json5" | "service" | "tpl" | "j2" => Source::Configuration,
+        | "jsonc" | "json5" | "tpl" | "j2" => Source::Configuration,
         "yaml" | "yml" | "json" => Source::Objects,
         "sh" | "bash" | "zsh" | "fish" | "ps1" | "bat" | "cmd" | "mk" | "dockerfile" => {
             Source::Shell
         }
+        "service" => Source::Unit,
         "ipynb" => Source::Notebook,
         "txt" | "in" | "sql" | "lock" => Source::Text,
         _ => return None,
@@ -90,6 +131,13 @@ impl Source {
         let mut found = match self {
             Self::Code | Self::Web => pairs(text, Style::Code),
             Self::Configuration | Self::Objects => pairs(text, Style::Configuration),
+            // Blanks, so that every byte keeps its place.
+            Self::Unit => pairs(
+                &text
+                    .replace("Environment=\"", "            \"")
+                    .replace("Environment=", "            "),
+                Style::Configuration,
+            ),
             Self::Notebook => pairs(text, Style::Notebook),
             Self::Shell => {
                 let mut found = pairs(text, Style::Configuration);
@@ -122,7 +170,27 @@ mod tests {
     use crate::model::EntryKind;
 
     fn kind(path: &str) -> Option<Source> {
-        source(&Entry { path, kind: EntryKind::File, size: 100, link: None })
+        read(path, b"")
+    }
+
+    fn read(path: &str, head: &[u8]) -> Option<Source> {
+        source(&Entry { path, kind: EntryKind::File, size: 100, link: None }, head)
+    }
+
+    #[test]
+    fn scripts_say_what_reads_them() {
+        for (path, head, expected) in [
+            ("app/run", "#!/bin/sh\nset -e\n", Some(Source::Shell)),
+            ("app/run", "#!/usr/bin/env bash\r\n", Some(Source::Shell)),
+            ("app/run", "#!/usr/bin/env -S python3.12 -u\n", Some(Source::Code)),
+            ("app/run", "#!/usr/bin/awk -f\n", None),
+            ("app/run", "sh", None),
+            ("app/run.dat", "#!/bin/sh\n", None),
+            ("usr/bin/run", "#!/bin/sh\n", None),
+            ("opt/conda/bin/run", "#!/bin/sh\n", None),
+        ] {
+            assert_eq!(read(path, head.as_bytes()), expected, "{path} {head}");
+        }
     }
 
     #[test]
@@ -136,7 +204,15 @@ mod tests {
             ("app/settings.ini", Some(Source::Configuration)),
             ("app/web.config", Some(Source::Configuration)),
             ("app/model.bin", None),
-            ("etc/ssl/openssl.cnf.ini", None),
+            ("app/settings.py~", Some(Source::Code)),
+            ("app/.env.test", Some(Source::Configuration)),
+            ("etc/myapp/config.yaml", Some(Source::Objects)),
+            ("etc/systemd/system/t.service", Some(Source::Unit)),
+            ("etc/default/trainer", Some(Source::Configuration)),
+            ("etc/cron.d/j", Some(Source::Shell)),
+            ("etc/passwd", None),
+            ("var/task/app.py", Some(Source::Code)),
+            ("var/lib/x/app.py", None),
             ("usr/lib/python3/dist-packages/x.py", None),
             ("app/tests/x.py", None),
         ];

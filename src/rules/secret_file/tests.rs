@@ -6,6 +6,7 @@ use super::super::testing::{Sample, entry, file};
 use super::*;
 
 mod far;
+mod made;
 mod plants;
 
 fn one(path: &str, content: impl AsRef<[u8]>) -> Sample {
@@ -62,7 +63,9 @@ fn secrets_are_refused_and_never_shown() {
         deny: `app/.env` line 2 holds a secret value under the name `DB_PASSWORD` (13 characters, fingerprint F)
           fix: add the file to `.dockerignore`, mount it only where a step needs it (`RUN --mount=type=secret,id=...,target=...`) or at run time; revoke the value
         ");
-        insta::assert_snapshot!(one("etc/ssh/ssh_host_rsa_key", pem("RSA PRIVATE KEY", 1600)).words(), @r"
+        let host_key = [file("etc/ssh/ssh_host_rsa_key", pem("RSA PRIVATE KEY", 1600))];
+        let made = Sample::of(&SecretFile).layer("RUN apt-get install -y openssh-server", &host_key);
+        insta::assert_snapshot!(made.words(), @r"
         warn: `etc/ssh/ssh_host_rsa_key` line 1 holds a private key (1626 characters, fingerprint F)
           fix: every container would have the same host key: delete it in the instruction that installs the server (`rm -f /etc/ssh/ssh_host_*`) and run `ssh-keygen -A` at start
         ");

@@ -101,7 +101,7 @@ fn archives_of_the_application_are_opened() {
         ("app/context.tar", "docs/main.md", token.clone(), None),
         ("app/openssl.tar", "openssl-3.0/test/certs/key.pem", key, None),
         ("app/wheels/x.whl", "x/config.py", token.clone(), None),
-        ("app/lib/x.jar", ".env", token.clone(), None),
+        ("app/lib/x.jar", ".env", token.clone(), Some(Level::Deny)),
         ("usr/share/x/y.tar", "x/config.py", token.clone(), None),
         ("app/dump.tar", "db.sql", dump, Some(Level::Deny)),
         ("app/c.tar", "home/tests/.env", token.clone(), Some(Level::Warn)),
@@ -170,4 +170,90 @@ fn what_is_packed_is_named_whole_and_what_holds_it_may_be_deleted() {
           fix: add the file to `.dockerignore`, mount it only where a step needs it (`RUN --mount=type=secret,id=...,target=...`) or at run time; revoke the value; deleting it in a later layer does not remove it
         ");
     });
+}
+
+fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut zip = Vec::new();
+    for (name, content) in files {
+        let size = u32::try_from(content.len()).unwrap().to_le_bytes();
+        let mut crc = flate2::Crc::new();
+        crc.update(content);
+        zip.extend(b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0");
+        zip.extend(crc.sum().to_le_bytes());
+        zip.extend(size);
+        zip.extend(size);
+        zip.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+        zip.extend([0, 0]);
+        zip.extend(name.bytes());
+        zip.extend(*content);
+    }
+    zip.extend(b"PK\x05\x06");
+    zip.extend([0; 18]);
+    zip
+}
+
+#[test]
+fn archives_of_programs_hold_tokens_of_the_application() {
+    let token = format!("token={}\n", github("ghp_"));
+    let key = pem("RSA PRIVATE KEY", 1600);
+    let (deny, warn) = (Some(Level::Deny), Some(Level::Warn));
+    for (path, member, of_token, of_key) in [
+        ("app/app.jar", "BOOT-INF/classes/application.properties", deny, warn),
+        ("app/app.jar", "BOOT-INF/classes/server.key", deny, deny),
+        ("app/app.jar", "BOOT-INF/lib/x/server.key", warn, None),
+        ("app/x.war", "WEB-INF/classes/x.properties", deny, warn),
+        ("app/app.jar", "application.properties", deny, None),
+        ("app/app.jar", "org/x/server.key", warn, None),
+        ("opt/spark/jars/app.jar", "org/x/x.properties", None, None),
+        ("app/my-0.1-py3-none-any.whl", "my/settings.py", warn, None),
+        ("app/my-0.1-py3-none-any.whl", "my/server.key", warn, None),
+        ("app/svc.pyz", "main.py", deny, warn),
+        ("app/svc.pyz", "site-packages/x/main.py", None, None),
+        ("app/tool.pex", "main.py", deny, warn),
+        ("app/tool.pex", ".deps/x.whl/x/main.py", None, None),
+        ("app/ml.mar", "handler.py", deny, warn),
+        ("app/notes.docx", "word/document.xml", deny, warn),
+    ] {
+        let archive = |content: &str| zip_of(&[(member, content.as_bytes())]);
+        assert_eq!(level(path, archive(&token)), of_token, "{path} {member}");
+        assert_eq!(level(path, archive(&key)), of_key, "{path} {member}");
+    }
+}
+
+#[test]
+fn somebodys_own_keys_are_refused_in_archives_too() {
+    let key = pem("RSA PRIVATE KEY", 1600).into_bytes();
+    let home = tar_of(&[("root/.ssh/deploy", key.clone())]);
+    let inner = zip_of(&[("id_rsa", &key)]);
+    let (deny, warn) = (Some(Level::Deny), Some(Level::Warn));
+    for (path, content, expected) in [
+        ("app/home.tar", home.clone(), deny),
+        ("app/n.zip", zip_of(&[("inner.zip", &inner)]), deny),
+        ("app/n.zip", zip_of(&[("certs/server.pem", &key)]), warn),
+        ("app/n.zip", zip_of(&[("tests/id_rsa", &key)]), None),
+        ("app/n.zip", zip_of(&[(".ssh/id_rsa.pub", b"ssh-rsa AAAA")]), None),
+        ("app/n.tar", tar_of(&[("etc/ssl/private/ssl-cert-snakeoil.key", key.clone())]), warn),
+    ] {
+        assert_eq!(level(path, content), expected, "{path}");
+    }
+}
+
+#[test]
+fn backups_that_cannot_be_opened_are_a_warning() {
+    let warn = Some(Level::Warn);
+    for (path, head, expected) in [
+        ("app/home.tar.xz", &b"\xfd7zXZ\0\0"[..], warn),
+        ("app/prod-backup.7z", b"7z\xbc\xaf\x27\x1c\0\x04", warn),
+        ("app/creds.rar", b"Rar!\x1a\x07\0", warn),
+        ("app/train-2024.tar.xz", b"\xfd7zXZ\0\0", None),
+        ("app/home.tar.xz", b"a plain text", None),
+        ("usr/share/x/home.tar.xz", b"\xfd7zXZ\0\0", None),
+    ] {
+        let content = [head, &[0; 64]].concat();
+        assert_eq!(level(path, content), expected, "{path}");
+    }
+    insta::assert_snapshot!(scanned("app/home.tar.xz", [&b"\xfd7zXZ\0"[..], &[0; 64]].concat()).words(), @r"
+    warn: `app/home.tar.xz` is named like a backup or a store of secrets, and cannot be opened
+      fix: leave it out of the image (`.dockerignore`), or ship the files unpacked
+    ");
 }
