@@ -57,7 +57,7 @@ fn weigh_key(value: &str) -> Option<Strength> {
     match is_harmless {
         true if is_made_by_django(value) => Some(Weak),
         true => None,
-        false if values::is_random(value) => Some(Strong),
+        false if values::is_random(value) && !values::is_thing(value) => Some(Strong),
         false => (value.len() >= 6).then_some(Weak),
     }
 }
@@ -75,7 +75,9 @@ fn weigh_password(name: &str, value: &str) -> Option<Strength> {
     if is_password_placeholder(value) || values::is_odd(value) {
         return values::is_mixed(value).then_some(Weak);
     }
-    if values::is_chosen(value) { Some(Strong) } else { (value.len() >= 6).then_some(Weak) }
+    let is_object = values::is_thing(value) && names::may_be_of_object(name);
+    let is_sure = values::is_chosen(value) && !is_object;
+    if is_sure { Some(Strong) } else { (value.len() >= 6).then_some(Weak) }
 }
 
 /// `$DB_PASSWORD2`, and no password that begins with a dollar sign.
@@ -272,6 +274,42 @@ mod tests {
         assert_eq!(weigh("DB_PASSWORD", &sealed[..200]), Some(Strong));
         let settings = format!("django-insecure-{}", noise(50, BASE62));
         assert_eq!(weigh("SECRET_KEY", &settings), Some(Weak));
+    }
+
+    #[test]
+    fn the_name_of_a_secret_is_doubtful() {
+        for (name, value) in [
+            ("DB_PASSWORD_SECRET", "ml-db-prod-2024"),
+            ("IMAGE_PULL_SECRET", "regcred-prod-2024"),
+            ("AZURE_OPENAI_KEY_SECRET", "azure-openai-key-prod-01"),
+            ("API_SECRET", "ml-platform/openai/api-key-v3"),
+            ("VAULT_SECRET", "secret/data/ml/openai-2024"),
+            ("GCP_CREDENTIALS", "sa-trainer@ml-prod-471112.iam.gserviceaccount.com"),
+            ("REGISTRY_CREDENTIALS", "ecr:us-east-1:aws-prod-01"),
+            ("S3_ACCESS_KEY", "models/llama3.1/8b-instruct"),
+            ("PASS", "optimize-v2.1"),
+        ] {
+            assert!(weigh(name, value) <= Some(Weak), "{name}={value}");
+        }
+        for (name, value) in [
+            ("existingSecret", "ml-db-credentials-2024"),
+            ("existingSecretPasswordKey", "redis-password-01"),
+            ("OPENAI_API_KEY", "token-abc123"),
+            ("passwd", "1:4.13+dfsg1-3ubuntu3.2"),
+            ("pass", "1.7.4-r5"),
+        ] {
+            assert_eq!(weigh(name, value), None, "{name}={value}");
+        }
+        for (name, value) in [
+            ("DB_PASSWORD_SECRET", "S3cretPw99"),
+            ("API_SECRET", "qT9vLm4Z-r1Xw8Kd2Pb"),
+            ("API_KEY", "3f2a9c1e-77b0-4d1e-a8f3-5c9d0e6b2a14"),
+            ("DB_PASSWORD", "correct-horse-battery-9"),
+            ("DB_PASSWORD", "1.7hunter2secure"),
+            ("PASS", "hunter2secure"),
+        ] {
+            assert_eq!(weigh(name, value), Some(Strong), "{name}={value}");
+        }
     }
 
     #[test]

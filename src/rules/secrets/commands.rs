@@ -3,15 +3,16 @@
 
 mod arguments;
 mod options;
+mod piped;
+mod programs;
+mod words;
 
 use std::ops::Range;
 
+use self::words::{Call, Command, Word};
 use super::names::{self, NameClass};
 use super::text::cut;
 use super::{MAX_INSTRUCTION_BYTES, Sighting, assignments, tokens};
-
-/// Most words looked at in one text.
-const MAX_WORDS: usize = 50_000;
 
 /// A value under a name that promises a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,51 +47,40 @@ pub fn find(text: &str, most: usize) -> Vec<Sighting> {
 
 /// Every value under a name.
 fn values(text: &str) -> Vec<Value> {
-    let words = words(text);
+    let commands = words::commands(text);
     let mut values = arguments::with_blanks(text);
     let blanks = values.clone();
     // Of a value with blanks the first word is no value of its own.
     let is_part = |value: &Value| blanks.iter().any(|whole| whole.span.start == value.span.start);
-    values.extend(pairs(&words).into_iter().filter(|value| !is_part(value)));
-    values.extend(options::find(&words));
+    for command in &commands {
+        let call = command.call();
+        values.extend(pairs(command, call).filter(|value| !is_part(value)));
+        values.extend(options::find(&command.words));
+        values.extend(programs::find(call));
+        values.extend(piped::find(&commands, command));
+    }
+    values.extend(piped::netrc(text));
     values
 }
 
-/// One word of shell text, quotes included.
-struct Word<'a> {
-    start: usize,
-    text: &'a str,
+fn password(span: Range<usize>) -> Value {
+    Value { name: "password".to_owned(), span }
 }
 
-/// Splits at blanks and operators outside quotes.
-fn words(text: &str) -> Vec<Word<'_>> {
-    let mut words = Vec::new();
-    let mut start = None;
-    let mut quote = None;
-    for (at, letter) in text.char_indices() {
-        let breaks = quote.is_none()
-            && (letter.is_whitespace() || matches!(letter, ';' | '&' | '|' | '(' | ')'));
-        quote = match (quote, letter) {
-            (None, '"' | '\'') => Some(letter),
-            (Some(open), _) if open == letter => None,
-            (open, _) => open,
-        };
-        match (start, breaks) {
-            (None, false) => start = Some(at),
-            (Some(from), true) => {
-                words.extend(text.get(from..at).map(|text| Word { start: from, text }));
-                start = None;
-            }
-            _ => {}
-        }
-        if words.len() >= MAX_WORDS {
-            return words;
-        }
-    }
-    if let Some(from) = start {
-        words.extend(text.get(from..).map(|text| Word { start: from, text }));
-    }
-    words
+fn token(span: Range<usize>) -> Value {
+    Value { name: "token".to_owned(), span }
+}
+
+/// What a word holds.
+fn whole(word: &Word<'_>) -> Range<usize> {
+    unquoted(word.start, word.text)
+}
+
+/// What a word holds behind the first `mark`: `user:password`.
+fn behind_mark(word: &Word<'_>, mark: char) -> Option<Value> {
+    let span = whole(word);
+    let start = word.start.checked_add(word.text.find(mark)?)?.checked_add(1)?;
+    (start < span.end).then(|| password(start..span.end))
 }
 
 /// The value without the quotes around it.
@@ -103,18 +93,23 @@ fn unquoted(start: usize, text: &str) -> Range<usize> {
 }
 
 /// `NAME=value`, `--name=value`, `-DNAME=value`; inside quotes too (`sh -c "X=y"`).
-fn pairs(words: &[Word<'_>]) -> Vec<Value> {
-    words
-        .iter()
-        .filter_map(|word| {
-            let (name, value) = word.text.split_once('=')?;
-            let at = word.start.checked_add(name.len())?.checked_add(1)?;
-            let name = name.trim_start_matches(['"', '\'', '-']);
-            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
-            (plain && !name.is_empty() && name.len() <= 100)
-                .then(|| Value { name: name.to_owned(), span: unquoted(at, value) })
-        })
-        .collect()
+fn pairs<'c>(command: &'c Command<'_>, call: Call<'c, '_>) -> impl Iterator<Item = Value> {
+    // `apt-get install pass=1.7.4-6`
+    let packages = call.arguments.first().filter(|_| programs::is_installer(call));
+    let packages = packages.map_or(usize::MAX, |word| word.start);
+    let is_package = move |word: &Word<'_>| word.start >= packages && !word.text.starts_with('-');
+    command.words.iter().filter(move |word| !is_package(word)).filter_map(pair)
+}
+
+fn pair(word: &Word<'_>) -> Option<Value> {
+    let (name, value) = word.text.split_once('=')?;
+    let at = word.start.checked_add(name.len())?.checked_add(1)?;
+    let name = name.trim_start_matches(['"', '\'', '-']);
+    // `//registry/:_authToken=x`
+    let name = if name.starts_with("//") { name.rsplit(':').next()? } else { name };
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    (plain && !name.is_empty() && name.len() <= 100)
+        .then(|| Value { name: name.to_owned(), span: unquoted(at, value) })
 }
 
 #[cfg(test)]

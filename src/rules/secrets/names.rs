@@ -6,8 +6,8 @@
 mod lists;
 
 use lists::{
-    ABOUT, BUNDLED, FORGES, GUARDED, KEY_QUALIFIERS, KEYS, NEVER, OF_KEYS, OF_TEXTS, OF_TOKENS,
-    PASSWORDS, PRIVATE, PUBLIC, SWITCHES, TAILS, UNBUNDLED, VAGUE,
+    ABOUT, BUNDLED, FORGES, GUARDED, KEY_QUALIFIERS, KEYS, LIMITS, NEVER, OF_KEYS, OF_TEXTS,
+    OF_TOKENS, PASSWORDS, PRIVATE, PUBLIC, SWITCHES, TAILS, UNBUNDLED, VAGUE,
 };
 
 /// What a name promises.
@@ -95,7 +95,13 @@ pub fn class(name: &str) -> NameClass {
     let words = words(name);
     let is_about = core(&words).last().is_some_and(|word| ABOUT.contains(&word.as_str()));
     let is_hashed = words.iter().any(|word| word == "hashed");
-    if NEVER.contains(&name) || is_about || is_hashed { NameClass::Plain } else { promise(&words) }
+    // `existingSecretPasswordKey` of charts: the name of an object.
+    let is_object = words.windows(2).any(|pair| pair == ["existing", "secret"]);
+    if NEVER.contains(&name) || is_about || is_hashed || is_object {
+        NameClass::Plain
+    } else {
+        promise(&words)
+    }
 }
 
 /// The same of a name that may only speak about a secret: its place, its hash, its header.
@@ -138,7 +144,26 @@ fn of_token(words: &[String], is_guarded: bool) -> NameClass {
 /// Whether the name begins like that of a switch or a limit: `NO_PASSWORD`, `MAX_TOKEN`. With
 /// the value of one it is one; `MAX_MIND_LICENSE_KEY` is none.
 pub fn is_switch(name: &str) -> bool {
-    words(name).first().is_some_and(|word| SWITCHES.contains(&word.as_str()))
+    let is_first = |list: &[&str]| begins(name, list);
+    is_first(SWITCHES) || is_first(LIMITS)
+}
+
+/// Whether an option of this name takes no value: `--disabled-password`, `--password-stdin`.
+/// Limits take one.
+pub fn is_flag(name: &str) -> bool {
+    begins(name, SWITCHES) || name.ends_with("-stdin")
+}
+
+/// Whether the name of a password may be that of an object that holds one,
+/// `DB_PASSWORD_SECRET`, or of something else: `PASS=optimize-v2 make`.
+pub fn may_be_of_object(name: &str) -> bool {
+    let words = words(name);
+    let is_last = |last: &str| words.last().is_some_and(|word| word == last);
+    is_last("secret") || (words.len() == 1 && is_last("pass"))
+}
+
+fn begins(name: &str, list: &[&str]) -> bool {
+    words(name).first().is_some_and(|word| list.contains(&word.as_str()))
 }
 
 /// Whether the variable goes into a web page, where everyone reads it.
@@ -186,6 +211,10 @@ mod tests {
 
     #[test]
     fn knows_switches_and_what_goes_into_web_pages() {
+        assert!(
+            is_flag("disabled-password") && is_flag("password-stdin") && is_switch("max-token")
+        );
+        assert!(!is_flag("max-mind-license-key") && !is_flag("password"));
         assert!(is_switch("NO_PASSWORD") && is_switch("maxToken") && !is_switch("DB_NO_PASSWORD"));
         assert!(is_bundled("VITE_MAPS_API_KEY") && is_bundled("NEXT_PUBLIC_TOKEN"));
         assert!(!is_bundled("VITE_GEMINI_API_KEY") && !is_bundled("MY_VITE_KEY"));
@@ -217,6 +246,12 @@ mod tests {
             ("AWS_ACCESS_KEY_ID", NameClass::Plain),
             ("HF_TOKEN_PATH", NameClass::Plain),
             ("PWD", NameClass::Plain),
+            ("auth.existingSecret", NameClass::Plain),
+            ("existingSecretPasswordKey", NameClass::Plain),
+            ("recv-key", NameClass::Plain),
+            ("recv-keys", NameClass::Plain),
+            ("placeholder_token", NameClass::Plain),
+            ("initializer_token", NameClass::Plain),
             ("Pwd", NameClass::Password),
             ("pad_token", NameClass::Plain),
             ("SECRET_NAME", NameClass::Plain),

@@ -11,6 +11,8 @@ use aho_corasick::AhoCorasick;
 const WORDS: &[&str] = &[
     "example",
     "changeme",
+    // What every Java brings as the password of its certificates.
+    "changeit",
     "change-me",
     "change_me",
     "placeholder",

@@ -175,7 +175,14 @@ fn texts_for_people_and_what_only_the_cluster_opens() {
         ("app/k8s/secrets.yaml", external.clone(), None),
         ("app/k8s/db.yaml", external.clone(), None),
         ("app/k8s/secrets.yaml", format!("{external}---\n{secret}"), DENY),
-        ("app/k8s/secrets.yaml", external.replace("external-secrets.io", "apps"), DENY),
+        ("app/k8s/secrets.yaml", external.replace("external-secrets.io", "apps"), WARN),
+        (
+            "app/k8s/secrets.yaml",
+            external
+                .replace("external-secrets.io", "apps")
+                .replace("db-password-2024x", &noise(32, BASE62)),
+            DENY,
+        ),
         ("app/k8s/secrets.yaml", external.replace("prod/Db2024x", &token), DENY),
         ("app/.env", format!("# kind: SealedSecret\nDB_PASSWORD={p}\n"), DENY),
         (

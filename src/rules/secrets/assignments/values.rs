@@ -15,7 +15,14 @@ pub(super) fn is_ordinary(value: &str) -> bool {
         && value.chars().all(|c| c.is_ascii_digit() || ('A'..='F').contains(&c)))
         || value.starts_with("sha256:");
     let code = value.contains("os.environ") || value.contains("process.env") || is_call(value);
-    number || dotted || address || fingerprint || code || is_deep_path(value) || is_sealed(value)
+    number
+        || is_version(value)
+        || dotted
+        || address
+        || fingerprint
+        || code
+        || is_deep_path(value)
+        || is_sealed(value)
 }
 
 /// Values that are so too, unless they are a password with a strange beginning.
@@ -127,6 +134,26 @@ pub(super) fn is_compound(value: &str) -> bool {
         part.len() <= 16 && (is_number(tail) || is_word(head))
     };
     value.contains(PUNCTUATION) && value.split(PUNCTUATION).all(is_part)
+}
+
+/// The name of a thing rather than random text: an object of a cluster, a path in a vault, an
+/// account of a cloud.
+pub(super) fn is_thing(value: &str) -> bool {
+    let is_joined = is_compound(value) && !(value.len() >= 16 && has_short_humps(value));
+    is_joined || value.ends_with(".iam.gserviceaccount.com")
+}
+
+/// `1:4.13+dfsg1-3ubuntu3.2`, `1.7.4-r5`: numbers with dots, and the words of distributors.
+fn is_version(value: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "r", "b", "rc", "a", "p", "u", "el", "fc", "git", "deb", "dfsg", "ds", "ubuntu", "bpo",
+        "build", "alpha", "beta", "post", "dev", "really",
+    ];
+    let digit = |c: char| c.is_ascii_digit();
+    let numbers = value.split('.').take_while(|part| part.starts_with(digit)).count();
+    let mut words =
+        value.split(|c: char| digit(c) || ".:+~-".contains(c)).filter(|it| !it.is_empty());
+    numbers >= 2 && words.all(|word| WORDS.contains(&word))
 }
 
 /// Random text: long, mixed, without spaces.

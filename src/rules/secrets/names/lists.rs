@@ -187,18 +187,41 @@ pub(super) const ABOUT: &[&str] = &[
 ];
 /// Words that make it a switch or a rule about secrets, in front of a name with a switch's value.
 pub(super) const SWITCHES: &[&str] = &[
-    "no", "allow", "empty", "disable", "enable", "require", "skip", "ignore", "use", "max", "min",
-    "num", "generate",
+    "no", "not", "allow", "empty", "disable", "disabled", "enable", "require", "skip", "ignore",
+    "use", "generate", "ask", "prompt", "with", "without",
 ];
+/// The same of limits, which take a number.
+pub(super) const LIMITS: &[&str] = &["max", "min", "num"];
 /// Words that make a key public.
-pub(super) const PUBLIC: &[&str] =
-    &["public", "pub", "gpg", "pgp", "gpgkey", "gpgkeys", "keyring", "keyserver", "fingerprint"];
+pub(super) const PUBLIC: &[&str] = &[
+    "public",
+    "pub",
+    "gpg",
+    "pgp",
+    "gpgkey",
+    "gpgkeys",
+    "keyring",
+    "keyserver",
+    "fingerprint",
+    "recv",
+];
 /// Words that make a bare `key` one of a table, a repository or a sort.
 pub(super) const OF_KEYS: &[&str] =
     &["foreign", "primary", "partition", "sort", "group", "release", "apt"];
 /// Words that make a bare `token` a piece of text.
-pub(super) const OF_TEXTS: &[&str] =
-    &["pad", "eos", "bos", "unk", "mask", "sep", "cls", "special", "vocab"];
+pub(super) const OF_TEXTS: &[&str] = &[
+    "pad",
+    "eos",
+    "bos",
+    "unk",
+    "mask",
+    "sep",
+    "cls",
+    "special",
+    "vocab",
+    "placeholder",
+    "initializer",
+];
 /// Words that make it a place in a list or a sign of a model, unless the value is random.
 pub(super) const OF_TOKENS: &[&str] = &[
     "page",

@@ -82,6 +82,6 @@ pub(super) static TABLE: &[Pattern] = &[
         r"secret-[A-Za-z0-9]{40,50}", dense),
     token("json-web-token", "a JSON Web Token", &["eyJhbGciOi", "eyJ0eXAiOi", "eyJraWQiOi", "eyJ4NXQiOi", "eyJjdHkiOi", "eyAiYWxnIjog", "eyJlbmMiOi"],
         r"ey[A-Za-z0-9_-]{16,600}\.ey[A-Za-z0-9_-]{8,2400}\.[A-Za-z0-9_-]{20,800}", jwt).reach(3840),
-    token("authorization-header", "an Authorization header", &["uthorization"],
-        r#"uthorization["'\\]{0,4}[ \t]{0,3}[:=,][ \t]{0,3}["'\\]{0,4}(?:[Bb]earer|[Tt]oken|[Bb]asic|[Aa]pi-?[Kk]ey|Bot|SSWS)[ \t]{1,3}([A-Za-z0-9._~+/=-]{16,500})"#, header).anywhere().reach(600),
+    token("authorization-header", "an Authorization header", &["uthorization", "UTHORIZATION"],
+        r#"(?:uthorization|UTHORIZATION)["'\\]{0,4}[ \t]{0,3}[:=,][ \t]{0,3}["'\\]{0,4}(?:[Bb]earer|[Tt]oken|[Bb]asic|BASIC|[Aa]pi-?[Kk]ey|Bot|SSWS)[ \t]{1,3}([A-Za-z0-9._~+/=-]{16,500})"#, header).anywhere().reach(600),
 ];

@@ -93,3 +93,14 @@ fn short_heads_need_more_than_a_head() {
     assert_eq!(first(id.clone()), None);
     assert_eq!(first(format!("{id}\nsecret: 0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9")), Some(Strong));
 }
+
+#[test]
+fn headers_are_found_as_checkouts_write_them() {
+    // A user and a password in base64.
+    let login = "eC1hY2Nlc3MtdG9rZW46cVQ5dkxtNFpyMVh3OEtkMlBi";
+    for header in ["AUTHORIZATION: basic", "Authorization: Basic", "authorization: Bearer"] {
+        let text = format!("git -c http.extraheader='{header} {login}' fetch");
+        let found = tokens::find(text.as_bytes(), 10);
+        assert!(found.iter().any(|found| &text[found.span.clone()] == login), "{text}");
+    }
+}

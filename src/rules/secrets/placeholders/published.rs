@@ -106,6 +106,8 @@ const PUBLISHED: &[&str] = &[
     "80f8b7c904d4a43f3b7036db73247daafe15b3f647b337d19031ff67b7c1a177",
     "2ff8b0fb93aca981c78f1e94355c298c23435461f1072ef4674848e620371787",
     "b7c51d51ea83029500be25b9323142ee5bf4c9ac30bf94eae8f26c8c635aaf41",
+    // The key in the documentation of vLLM's server.
+    "d88f4b1bd2ec858926e5ee2144bed56732f053cc88731e80a34ea2ef217428be",
 ];
 
 /// Whether the value is one that its owner publishes.
