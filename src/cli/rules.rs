@@ -28,9 +28,10 @@ pub fn run(rules: &super::Rules) -> anyhow::Result<ExitCode> {
 
 fn unknown(id: &str, metas: &[&Meta]) -> anyhow::Error {
     let known: Vec<&str> = metas.iter().map(|meta| meta.id.as_str()).collect();
-    let hint = crate::config::nearest(id, known.iter().copied())
-        .map(|near| format!("did you mean `{near}`?"))
-        .unwrap_or_else(|| format!("there are {}", known.join(", ")));
+    let hint = crate::config::nearest(id, known.iter().copied()).map_or_else(
+        || format!("there are {}", known.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
     anyhow::anyhow!("no such rule (hint: {hint}): `{}`", crate::answer::plain::line(id, 80))
 }
 
