@@ -126,8 +126,8 @@ pub struct Rules {
     /// Name of the rule to show.
     #[arg(value_name = "RULE")]
     pub rule: Option<String>,
-    /// Print the table of the README.
-    #[arg(long, hide = true, conflicts_with = "rule")]
+    /// Print the list as a Markdown table, with the settings.
+    #[arg(long, conflicts_with = "rule")]
     pub markdown: bool,
 }
 
@@ -173,6 +173,18 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// An error and its causes on one line. Many an error repeats its cause's words in its own, for
+/// the log; those are not told twice.
+pub fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        match (told.is_empty(), told.contains(&cause)) {
+            (true, _) => cause,
+            (false, true) => told,
+            (false, false) => format!("{told}: {cause}"),
+        }
+    })
+}
+
 /// <https://no-color.org>: present and not empty, whatever its value, means no colour.
 fn wants_colour() -> bool {
     is_colour(std::env::var_os("NO_COLOR").as_deref())
@@ -200,6 +212,14 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let gone = || std::io::Error::new(std::io::ErrorKind::NotFound, "gone");
+        let file = crate::tls::TlsError::File { path: "/a".into(), source: gone() };
+        assert_eq!(told(&file.into()), "cannot access `/a`: gone");
+        assert_eq!(told(&anyhow::Error::new(gone()).context("cannot write")), "cannot write: gone");
     }
 
     #[test]

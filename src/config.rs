@@ -21,6 +21,7 @@ mod yaml;
 use std::path::{Path, PathBuf};
 
 pub use files::{MAX_CA_BYTES, MAX_SECRET_BYTES};
+pub(crate) use names::nearest;
 pub use network::{Certificate, Listen, Receiver, ReceiverAuth, Registry, Tls};
 pub use place::Store;
 pub(crate) use policy::is_platform;
@@ -75,13 +76,23 @@ impl Default for Config {
 impl Config {
     /// Reads a file. Relative paths in it are relative to its folder.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let read = files::read_capped(path, MAX_CONFIG_BYTES).and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|_| format!("not UTF-8: `{}`", path.display()))
-        });
+        Self::load_and(path, |_, _| {})
+    }
+
+    /// The same for `config check`: files that are read later are opened as well, and their
+    /// problems told with all others.
+    pub fn load_with_files(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_and(path, Self::check_files)
+    }
+
+    fn load_and(path: &Path, look: fn(&Self, &mut Problems)) -> Result<Self, ConfigError> {
+        // Without its name, which stands in front of every problem.
+        let read = files::read_unnamed(path, MAX_CONFIG_BYTES)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned()));
         let mut files = Files::new(path.parent().unwrap_or(Path::new("")));
         files.sources.note(path, read.as_ref().ok().map(String::as_bytes));
         let loaded = match read {
-            Ok(text) => Self::parse_with(&text, files),
+            Ok(text) => Self::parse_with(&text, files, look),
             Err(text) => {
                 let mut problems = Problems::default();
                 problems.add("", text);
@@ -102,7 +113,7 @@ impl Config {
 
     /// Reads YAML. Relative paths in it are relative to `base`.
     pub fn parse(text: &str, base: &Path) -> Result<Self, ConfigError> {
-        Self::parse_with(text, Files::new(base))
+        Self::parse_with(text, Files::new(base), |_, _| {})
     }
 
     /// Names of the sections in which `new` differs, secrets and CA files included. For the log,
@@ -132,10 +143,15 @@ impl Config {
         sections.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 
-    fn parse_with(text: &str, files: Files) -> Result<Self, ConfigError> {
+    fn parse_with(
+        text: &str,
+        files: Files,
+        look: fn(&Self, &mut Problems),
+    ) -> Result<Self, ConfigError> {
         let mut problems = Problems::default();
         let raw = read_raw(text, &mut problems);
-        let (config, problems) = Self::build(raw.unwrap_or_default(), files, problems);
+        let (config, mut problems) = Self::build(raw.unwrap_or_default(), files, problems);
+        look(&config, &mut problems);
         if problems.is_empty() {
             return Ok(config);
         }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use plimsoll::cli::{Cli, run};
+use plimsoll::cli::{Cli, run, told};
 
 /// Exit code of every error; `check` uses 1 for a denied image.
 const ERROR: u8 = 2;
@@ -19,5 +19,5 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the one place where errors are printed")]
 fn eprint_error(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", told(error));
 }

@@ -109,7 +109,7 @@ impl Server {
         let store = parts::open_store(&config).await?;
         let client = parts::registry_client(&config, &observer(&metrics))?;
         let registry = Arc::new(LiveRegistry::new(client));
-        let certificate = Arc::new(certificate(&config)?);
+        let certificate = Arc::new(certificate(&config, config_path.as_deref())?);
         let tls = tls::server_config(certificate.clone(), config.tls.client_ca.as_deref())?;
         metrics.set_tls_not_after(certificate.not_after());
         announce(&metrics, &config);
@@ -205,13 +205,14 @@ fn log_start(server: &Server, (webhook, admin): (String, String)) {
 }
 
 /// The configured certificate, or a self-signed one that is kept in the data folder.
-fn certificate(config: &Config) -> Result<Reloader, TlsError> {
+fn certificate(config: &Config, file: Option<&Path>) -> Result<Reloader, ServeError> {
     if let Some(config::Certificate { cert, key }) = &config.tls.certificate {
-        return Reloader::load(cert, key);
+        return Reloader::load(cert, key)
+            .map_err(|error| config.refused_certificate(file, &error).into());
     }
     let made = self_signed(&config.data_dir)?;
     tracing::info!(ca = %made.ca_cert.display(), "serving a self-signed certificate");
-    Reloader::load(made.cert, made.key)
+    Ok(Reloader::load(made.cert, made.key)?)
 }
 
 fn self_signed(data_dir: &Path) -> Result<tls::SelfSigned, TlsError> {

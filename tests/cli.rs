@@ -157,6 +157,7 @@ fn usage_errors_are_2() {
         &["check", "x", "-o", "xml"],
         &["check", "x", "--platform", "amd64"],
         &["rules", "no-such-rule"],
+        &["rules", "image-size", "--markdown"],
         &["config", "check"],
         &["config", "check", "/nonexistent/plimsoll.yaml"],
         &["certs"],
@@ -185,6 +186,30 @@ fn junk_gets_an_object_too() {
         assert_eq!((&verdict["image"], &verdict["decision"]), (&image.into(), &"undecided".into()));
         assert_eq!(verdict["undecided"][0]["cause"], "not-found");
     }
+}
+
+#[test]
+fn an_image_on_disk_is_not_looked_for_on_docker_hub() {
+    let (code, _, stderr) = run(&["check", "--no-cache", "src", "./gone.tar", "OCI:gone"]);
+    assert_eq!(code, 2);
+    insta::assert_snapshot!(stderr, @r"
+    error: src: a folder, not an image (hint: write `oci:src` for an OCI layout; for the image in a registry `docker.io/library/src:latest`)
+    error: ./gone.tar: a path, not an image (hint: write `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`)
+    error: OCI:gone: not an image (hint: did you mean `oci:gone`?)
+    ");
+    let (_, stdout, _) = run(&["check", "--no-cache", "oci:src"]);
+    let hint = "not-found: not an OCI layout: there is no `index.json`: `src` (hint: write it \
+        anew, with `skopeo copy` or `docker buildx build -o type=oci`)\n";
+    assert!(stdout.contains(hint), "{stdout}");
+}
+
+#[test]
+fn a_missing_cache_is_a_warning() {
+    let mut command = plimsoll(&["check", "oci:gone"]);
+    let output = command.env("XDG_CACHE_HOME", "/dev/null").output().unwrap();
+    let stderr = text(&output.stderr);
+    assert!(stderr.starts_with("warning: no cache, every layer is read anew: "), "{stderr}");
+    assert_eq!((stderr.lines().count(), output.status.code()), (1, Some(2)), "{stderr}");
 }
 
 #[test]
@@ -220,6 +245,30 @@ fn config_check_tells_every_problem() {
       listen.webhook: expected an address such as `0.0.0.0:8443`, got `x`
       polcy: unknown key (hint: did you mean `policy`?)
     ");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str]| {
+        let (code, stdout, stderr) = run(arguments);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        stderr.replace(folder.path().to_str().unwrap(), "DIR")
+    };
+    let gone = folder.path().join("gone.yaml");
+    let gone = gone.to_str().unwrap();
+    insta::assert_snapshot!(said(&["config", "check", gone]), @"error: DIR/gone.yaml: cannot be read: No such file or directory (os error 2)");
+    insta::assert_snapshot!(said(&["check", "x", "--config", gone]), @"error: DIR/gone.yaml: cannot be read: No such file or directory (os error 2)");
+    insta::assert_snapshot!(said(&["config", "check", folder.path().to_str().unwrap()]), @"error: DIR: cannot be read: Is a directory (os error 21)");
+
+    let file = folder.path().join("plimsoll.yaml");
+    let listen = "listen: {webhook: '127.0.0.1:0', admin: '127.0.0.1:0'}\nstore: 'memory:'\n";
+    std::fs::write(&file, format!("{listen}tls: {{cert: tls.crt, key: tls.key}}")).unwrap();
+    let file = file.to_str().unwrap();
+    let expected = "error: DIR/plimsoll.yaml: tls.cert: cannot access `DIR/tls.crt`: \
+        No such file or directory (os error 2)\n";
+    assert_eq!(said(&["config", "check", file]), expected);
+    assert_eq!(said(&["serve", "--config", file]), expected);
 }
 
 #[test]

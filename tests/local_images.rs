@@ -108,12 +108,12 @@ async fn a_layout_says_what_is_wrong_with_it() {
         let error = OciLayout::open(dir.path(), tag).await.unwrap_err().to_string();
         error.replace(&dir.path().display().to_string(), "DIR")
     };
-    insta::assert_snapshot!(open(None).await, @"not found: no such file (hint: check the path): `DIR/index.json`");
+    insta::assert_snapshot!(open(None).await, @"cannot read image from disk: not an OCI layout: there is no `index.json`: `DIR` (hint: write it anew, with `skopeo copy` or `docker buildx build -o type=oci`)");
     dir.write_index(&[(&image, Some("1")), (&image, Some("twice")), (&image, Some("twice"))]);
     insta::assert_snapshot!(open(Some("2")).await, @"not found: no image `2` in `DIR` (hint: it has 1, twice, twice)");
-    insta::assert_snapshot!(open(Some("twice")).await, @"cannot read image from disk: not an OCI layout: several images are called `twice`: `DIR`");
+    insta::assert_snapshot!(open(Some("twice")).await, @"cannot read image from disk: not an OCI layout: several images are called `twice`: `DIR` (hint: write it anew, with `skopeo copy` or `docker buildx build -o type=oci`)");
     std::fs::write(dir.path().join("index.json"), "{}").unwrap();
-    insta::assert_snapshot!(open(None).await, @"cannot read image from disk: not an OCI layout: malformed manifest: `schemaVersion` is missing: `DIR`");
+    insta::assert_snapshot!(open(None).await, @"cannot read image from disk: not an OCI layout: malformed manifest: `schemaVersion` is missing: `DIR` (hint: write it anew, with `skopeo copy` or `docker buildx build -o type=oci`)");
     let hostile =
         r#"{"schemaVersion":2,"manifests":[{"digest":"sha256:../../etc/passwd","size":1}]}"#;
     std::fs::write(dir.path().join("index.json"), hostile).unwrap();
@@ -213,6 +213,7 @@ async fn a_wrong_prefix_says_the_right_one() {
         opened("docker-archive", &neither).await,
         opened("oci-archive", &layout.path().join("index.json")).await,
         opened("oci-archive", &layout.path().join("gone")).await,
+        opened("oci", &layout.path().join("gone")).await,
     ];
     insta::assert_snapshot!(words.join("\n"), @r"
     cannot read image from disk: not a folder (hint: for an archive write `oci-archive:FILE`, or `docker-archive:FILE` for one of `docker save`): `PATH`
@@ -220,10 +221,11 @@ async fn a_wrong_prefix_says_the_right_one() {
     cannot read image from disk: a folder, no archive (hint: for a layout folder write `oci:DIR[:TAG]`): `PATH`
     cannot read image from disk: not an OCI archive: there is no `index.json` (hint: it is one of `docker save`, `docker-archive:FILE`): `PATH`
     cannot read image from disk: not a docker archive: there is no `manifest.json` (hint: it is an OCI layout in an archive, `oci-archive:FILE`): `PATH`
-    cannot read image from disk: not an OCI archive: there is no `index.json`: `PATH`
+    cannot read image from disk: not an OCI archive: there is no `index.json`: `PATH` (hint: write it anew, with `skopeo copy` or `docker buildx build -o type=oci`)
     cannot read image from disk: not a docker archive: there is no `manifest.json`: `PATH`
     cannot read image from disk: not a tar archive (hint: write one with `docker buildx build -o type=oci,dest=FILE`): `PATH`
     not found: no such file (hint: check the path): `PATH`
+    not found: no such folder (hint: check the path): `PATH`
     ");
 }
 

@@ -11,7 +11,7 @@ const MAX_PER_LEVEL: usize = 10;
 /// Longest text of an annotation, in characters.
 const MAX_TEXT_CHARS: usize = 600;
 /// The same of its parts.
-const ROOM: Room = Room { text: MAX_TEXT_CHARS, instruction: 80, between: ", " };
+const ROOM: Room = Room { text: MAX_TEXT_CHARS, instruction: 80 };
 
 /// The commands, and a last line for the log; each line ended.
 pub fn commands(verdict: &Verdict) -> String {

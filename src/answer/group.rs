@@ -35,8 +35,6 @@ pub struct Room {
     pub text: usize,
     /// For the instruction that made the layer.
     pub instruction: usize,
-    /// What stands between the message and the places.
-    pub between: &'static str,
 }
 
 /// What makes two findings equal: all but the platform and the layer's digest.
@@ -133,7 +131,7 @@ impl Group<'_> {
         let message = line(&self.finding.message, room.text);
         let places = match place::of(self.finding, room.instruction) {
             places if places.is_empty() => String::new(),
-            places => format!("{}{}", room.between, places.join(", ")),
+            places => format!(", {}", places.join(", ")),
         };
         format!("{message}{places}{}", self.on_platforms(verdict))
     }

@@ -16,7 +16,7 @@ const MAX_FINDINGS: usize = 3;
 /// Room for the line that says how many more there are.
 const LAST_LINE_BYTES: usize = 80;
 /// Longest complaint and longest remedy, in characters.
-const ROOM: Room = Room { text: 280, instruction: 60, between: ", " };
+const ROOM: Room = Room { text: 280, instruction: 60 };
 /// Most causes that a message names.
 const MAX_CAUSES: usize = 2;
 

@@ -23,7 +23,7 @@ use crate::rules::RULES;
 /// Most results of the log; GitHub takes 25,000 of a run and shows 5,000.
 const MAX_RESULTS: usize = 5000;
 /// Longest texts shown.
-const ROOM: Room = Room { text: 1000, instruction: 120, between: ", " };
+const ROOM: Room = Room { text: 1000, instruction: 120 };
 
 /// All verdicts as one log, without a line end behind it.
 pub fn log(verdicts: &[Verdict]) -> String {

@@ -12,7 +12,7 @@ use crate::model::{Decision, Level, Verdict};
 /// Most findings of one rule that are shown. More are in the JSON.
 const MAX_PER_RULE: usize = 5;
 /// Longest parts of a complaint.
-const ROOM: Room = Room { text: 600, instruction: 100, between: ": " };
+const ROOM: Room = Room { text: 600, instruction: 100 };
 /// What a verdict on the first certain denial does not tell.
 const STOPPED: &str = "reading stopped at the first certain denial: there may be more faults, and \
     larger sums (read all with `--all`)";
@@ -209,11 +209,11 @@ mod tests {
             fix: leave out build tools, caches and weights
 
         deny  model-weights
-          - holds model weights (safetensors): `app/models/model.safetensors`, 4.6 GiB, layer 3 (`COPY models/ /app/models`) on all platforms
+          - holds model weights (safetensors), `app/models/model.safetensors`, 4.6 GiB, layer 3 (`COPY models/ /app/models`) on all platforms
             fix: mount the weights at run time, or pull them when the container starts
 
         warn  package-cache
-          - pip cache left in the image: `root/.cache/pip`, 900.0 MiB on linux/amd64
+          - pip cache left in the image, `root/.cache/pip`, 900.0 MiB on linux/amd64
             fix: pip install --no-cache-dir
 
         excepted
@@ -241,12 +241,12 @@ mod tests {
             fix: leave out build tools, caches and weights
 
         deny  model-weights
-          - holds model weights (safetensors): `app/models/model.safetensors`, 4.6 GiB,
+          - holds model weights (safetensors), `app/models/model.safetensors`, 4.6 GiB,
             layer 3 (`COPY models/ /app/models`) on all platforms
             fix: mount the weights at run time, or pull them when the container starts
 
         warn  package-cache
-          - pip cache left in the image: `root/.cache/pip`, 900.0 MiB on linux/amd64
+          - pip cache left in the image, `root/.cache/pip`, 900.0 MiB on linux/amd64
             fix: pip install --no-cache-dir
 
         excepted
@@ -275,12 +275,12 @@ mod tests {
             fix: leave out build tools, caches and weights
 
         deny  model-weights
-          - holds model weights (safetensors): `app/models/model.safetensors`, 4.6 GiB, layer 3 (`COPY models/ /app/models`) on
+          - holds model weights (safetensors), `app/models/model.safetensors`, 4.6 GiB, layer 3 (`COPY models/ /app/models`) on
             all platforms
             fix: mount the weights at run time, or pull them when the container starts
 
         warn  package-cache
-          - pip cache left in the image: `root/.cache/pip`, 900.0 MiB on linux/amd64
+          - pip cache left in the image, `root/.cache/pip`, 900.0 MiB on linux/amd64
             fix: pip install --no-cache-dir
 
         excepted

@@ -1,5 +1,6 @@
 //! Lines of a page: colours, and paragraphs that hang under their first word. Words longer than
-//! the page are never broken, because they are paths and digests that somebody will copy.
+//! the page are never broken, because they are paths and digests that somebody will copy; nor is
+//! what stands between backticks, as long as it fits on a line.
 
 use super::table::Style;
 
@@ -73,7 +74,7 @@ impl Layout {
         let indent = lead.chars().count();
         let mut line = lead.to_owned();
         let mut columns = indent;
-        for word in text.split(' ') {
+        for word in pieces(text, width.saturating_sub(indent)) {
             let length = word.chars().count();
             let is_first = columns == indent;
             // A line of a job's output that begins with `::` is a command to GitHub's runner.
@@ -86,10 +87,36 @@ impl Layout {
                 line.push(' ');
                 columns += 1;
             }
-            line.push_str(word);
+            line.push_str(&word);
             columns += length;
         }
         self.raw_line(&line);
+    }
+}
+
+/// What may stand on lines of its own: words, and quoted spans of at most `most` characters.
+fn pieces(text: &str, most: usize) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut span: Vec<&str> = Vec::new();
+    for word in text.split(' ') {
+        let toggles = word.matches('`').count() % 2 == 1;
+        let is_end = span.is_empty() != toggles;
+        span.push(word);
+        if is_end {
+            pieces.extend(whole(&std::mem::take(&mut span), most));
+        }
+    }
+    // A backtick that is never closed quotes nothing.
+    pieces.extend(span.into_iter().map(str::to_owned));
+    pieces
+}
+
+fn whole(words: &[&str], most: usize) -> Vec<String> {
+    let span = words.join(" ");
+    if span.chars().count() <= most {
+        vec![span]
+    } else {
+        words.iter().map(|word| (*word).to_owned()).collect()
     }
 }
 
@@ -115,6 +142,23 @@ mod tests {
         ");
         assert_eq!(wrapped("a b", 1), "  - a b\n");
         assert_eq!(wrapped("", 80), "  - \n");
+    }
+
+    #[test]
+    fn keeps_what_is_quoted_together_where_it_fits() {
+        insta::assert_snapshot!(wrapped("holds weights, here layer 1 (`COPY . .`), and more of it", 40), @r"
+        - holds weights, here layer 1
+          (`COPY . .`), and more of it
+        ");
+        let long = format!("see `{}end` there", "word ".repeat(9));
+        assert_eq!(wrapped(&long, 40).lines().count(), 2);
+        insta::assert_snapshot!(wrapped("a stray ` is no reason to keep all that follows", 40), @r"
+        - a stray ` is no reason to keep all
+          that follows
+        ");
+        let at = |length: usize| wrapped(&format!("a `{} y`", "x".repeat(length)), 40);
+        assert_eq!(at(32).lines().last().map(str::len), Some(40));
+        assert!(at(33).ends_with("x\n    y`\n"), "{}", at(33));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 pub mod engine;
 
+mod slip;
+
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -83,32 +85,58 @@ pub struct Shown {
 impl Shown {
     fn table(&self, verdict: &Verdict) -> String {
         let mut table = table::render(verdict, self.style);
-        if let Some(wanted) = self.missed(verdict) {
+        if let Some(note) = self.missed(verdict) {
             let mut page = Layout::new(self.style);
-            let judged = match verdict.images.len() {
-                1 => "the one above was judged",
-                _ => "those above were judged",
-            };
-            page.paragraph("note: ", &format!("no image is listed for {wanted}, so {judged}"));
+            page.paragraph("note: ", &note);
             table.push_str(&page.finish());
         }
         table
     }
 
-    /// The platforms asked for, if no image is for any of them: then all are judged, which must
-    /// not look as if one of them had been found. An image of an unknown platform may be.
+    /// The verdict of the image at `index`; nothing where all make one document.
+    fn text(&self, verdict: &Verdict, index: usize) -> String {
+        match self.output {
+            Output::Json => format!("{}\n", json::pretty(verdict)),
+            Output::Github => github::commands(verdict),
+            Output::Sarif => String::new(),
+            Output::Table if index > 0 => format!("\n{}", self.table(verdict)),
+            Output::Table => self.table(verdict),
+        }
+    }
+
+    /// What is told apart from the verdict, because its form has no place for it.
+    fn aside(&self, verdict: &Verdict) -> String {
+        let note = self.missed(verdict).filter(|_| self.output != Output::Table);
+        let image = || plain::line(&verdict.image, 300);
+        note.map(|note| format!("note: {}: {note}\n", image())).unwrap_or_default()
+    }
+
+    /// Words for platforms that were asked for and that no image is for. If it is none of them, all
+    /// are judged, which must not look as if one had been found.
     fn missed(&self, verdict: &Verdict) -> Option<String> {
         let Platforms::Listed(wanted) = &self.platforms else { return None };
-        let may_be = |image: &ImageSummary| {
-            let mut parts = image.platform.splitn(3, '/').map(str::to_owned);
-            let (os, architecture) = (parts.next()?, parts.next()?);
-            let is_unknown = [&os, &architecture].contains(&&"unknown".to_owned());
-            let platform = Platform { os, architecture, variant: parts.next() };
-            Some(is_unknown || self.platforms.include(&platform))
-        };
-        let is_hit = verdict.images.iter().any(|image| may_be(image).unwrap_or(true));
-        (!is_hit && !verdict.images.is_empty()).then(|| plain::line(&wanted.join(", "), 200))
+        let is_missed = |wanted: &&String| !verdict.images.iter().any(|is| may_be(is, wanted));
+        let missed: Vec<&str> = wanted.iter().filter(is_missed).map(String::as_str).collect();
+        let names = plain::line(&missed.join(", "), 200);
+        match verdict.images.len() {
+            0 => None,
+            _ if missed.is_empty() => None,
+            // What could not be read may be for it.
+            _ if missed.len() < wanted.len() => {
+                verdict.undecided.is_empty().then(|| format!("no image is listed for {names}"))
+            }
+            1 => Some(format!("no image is listed for {names}, so the only one was judged")),
+            _ => Some(format!("no image is listed for {names}, so all were judged")),
+        }
     }
+}
+
+/// Whether an image may be for a platform; one of an unknown platform may be for any.
+fn may_be(image: &ImageSummary, wanted: &str) -> bool {
+    let mut parts = image.platform.splitn(3, '/').map(str::to_owned);
+    let (Some(os), Some(architecture)) = (parts.next(), parts.next()) else { return true };
+    let is_unknown = os == "unknown" || architecture == "unknown";
+    is_unknown || Platform { os, architecture, variant: parts.next() }.matches(wanted)
 }
 
 /// Runs the subcommand.
@@ -164,18 +192,14 @@ pub async fn check_all(
         match checks.check(image).await {
             Ok(verdict) => {
                 outcome = outcome.max(Outcome::of(verdict.decision));
-                let text = match shown.output {
-                    Output::Json => format!("{}\n", json::pretty(&verdict)),
-                    Output::Github => github::commands(&verdict),
-                    Output::Sarif => {
-                        logged.push(verdict);
-                        continue;
-                    }
-                    Output::Table if index > 0 => format!("\n{}", shown.table(&verdict)),
-                    Output::Table => shown.table(&verdict),
-                };
-                progress
-                    .suspend(|| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))?;
+                let (text, aside) = (shown.text(&verdict, index), shown.aside(&verdict));
+                progress.suspend(|| {
+                    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())?;
+                    stderr.write_all(aside.as_bytes())
+                })?;
+                if shown.output == Output::Sarif {
+                    logged.push(verdict);
+                }
             }
             Err(Unnamed { reason, verdict }) => {
                 outcome = Outcome::Unknown;
@@ -301,20 +325,29 @@ mod tests {
 
     #[test]
     fn a_missing_platform_is_told() {
-        let shown = |wanted: &[&str], verdict: &Verdict| {
+        let shown = |wanted: &[&str], output: Output| {
             let wanted = wanted.iter().map(|platform| (*platform).to_owned()).collect();
-            let platforms = Platforms::Listed(wanted);
-            Shown { output: Output::Table, style: Style::default(), platforms }.table(verdict)
+            Shown { output, style: Style::default(), platforms: Platforms::Listed(wanted) }
         };
         let note = |wanted: &[&str], verdict: &Verdict| {
-            shown(wanted, verdict)
-                .lines()
-                .find(|line| line.starts_with("note: "))
-                .map(str::to_owned)
+            let shown = shown(wanted, Output::Table);
+            assert_eq!(shown.aside(verdict), "");
+            shown.table(verdict).lines().find(|line| line.starts_with("note: ")).map(str::to_owned)
         };
-        insta::assert_snapshot!(note(&["linux/s390x"], &denied()).unwrap(), @"note: no image is listed for linux/s390x, so those above were judged");
-        insta::assert_snapshot!(note(&["linux/s390x", "linux/arm64"], &allowed()).unwrap(), @"note: no image is listed for linux/s390x, linux/arm64, so the one above was judged");
-        assert_eq!(note(&["linux/s390x", "linux/arm64"], &denied()), None);
+        insta::assert_snapshot!(note(&["linux/s390x"], &denied()).unwrap(), @"note: no image is listed for linux/s390x, so all were judged");
+        insta::assert_snapshot!(note(&["linux/s390x", "linux/arm64"], &allowed()).unwrap(), @"note: no image is listed for linux/s390x, linux/arm64, so the only one was judged");
+        insta::assert_snapshot!(note(&["linux/s390x", "linux/arm64"], &denied()).unwrap(), @"note: no image is listed for linux/s390x");
+        assert_eq!(note(&["linux/amd64", "linux/arm64"], &denied()), None);
+        let partly = Verdict { undecided: not_known().undecided, ..denied() };
+        assert_eq!(note(&["linux/s390x", "linux/arm64"], &partly), None);
+        for output in [Output::Json, Output::Sarif, Output::Github] {
+            assert_eq!(
+                shown(&["linux/s390x"], output).aside(&allowed()),
+                "note: registry.example.com/ml/app:1.4: no image is listed for linux/s390x, so \
+                 the only one was judged\n"
+            );
+            assert_eq!(shown(&["linux/amd64"], output).aside(&allowed()), "");
+        }
         assert_eq!(note(&["linux/s390x"], &not_known()), None);
         let mut unknown = allowed();
         unknown.images[0].platform = "unknown/unknown".to_owned();

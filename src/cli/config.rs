@@ -17,11 +17,7 @@ pub fn run(command: &super::Config) -> anyhow::Result<ExitCode> {
 }
 
 fn check(file: &Path) -> anyhow::Result<ExitCode> {
-    let config = Config::load(file)?;
-    config.check_files().map_err(|mut error| {
-        error.file = Some(file.display().to_string());
-        error
-    })?;
+    let config = Config::load_with_files(file)?;
     let today = crate::judge::utc_day(jiff::Timestamp::now());
     let mut lines = vec![format!("{}: ok, policy {}", file.display(), config.policy.hash())];
     lines.extend(ended(&config.policy, today));

@@ -28,8 +28,11 @@ pub fn run(rules: &super::Rules) -> anyhow::Result<ExitCode> {
 
 fn unknown(id: &str, metas: &[&Meta]) -> anyhow::Error {
     let known: Vec<&str> = metas.iter().map(|meta| meta.id.as_str()).collect();
-    let id = crate::answer::plain::line(id, 80);
-    anyhow::anyhow!("no such rule (hint: there are {}): `{id}`", known.join(", "))
+    let hint = crate::config::nearest(id, known.iter().copied()).map_or_else(
+        || format!("there are {}", known.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    anyhow::anyhow!("no such rule (hint: {hint}): `{}`", crate::answer::plain::line(id, 80))
 }
 
 /// One line per rule, wrapped to `width` columns when there is a terminal.
@@ -174,6 +177,7 @@ mod tests {
 
     #[test]
     fn names_the_rules_when_one_is_unknown() {
-        insta::assert_snapshot!(unknown("modell", &[&WEIGHTS, &CACHE]), @"no such rule (hint: there are model-weights, package-cache): `modell`");
+        insta::assert_snapshot!(unknown("size", &[&WEIGHTS, &CACHE]), @"no such rule (hint: there are model-weights, package-cache): `size`");
+        insta::assert_snapshot!(unknown("Model_weight", &[&WEIGHTS, &CACHE]), @"no such rule (hint: did you mean `model-weights`?): `Model_weight`");
     }
 }

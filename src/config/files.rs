@@ -91,7 +91,12 @@ impl Files {
 
 /// The content of a file of at most `cap` bytes. The error is for people.
 pub(super) fn read_capped(path: &Path, cap: usize) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("cannot read `{}`: {error}", path.display());
+    read_unnamed(path, cap).map_err(|error| format!("{error}: `{}`", path.display()))
+}
+
+/// The same for those who name the file already.
+pub(super) fn read_unnamed(path: &Path, cap: usize) -> Result<Vec<u8>, String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
     let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
     let mut content = Vec::new();
     File::open(path)
@@ -100,7 +105,7 @@ pub(super) fn read_capped(path: &Path, cap: usize) -> Result<Vec<u8>, String> {
         .read_to_end(&mut content)
         .map_err(unreadable)?;
     if content.len() > cap {
-        return Err(format!("file is larger than {cap} bytes: `{}`", path.display()));
+        return Err(format!("file is larger than {cap} bytes"));
     }
     Ok(content)
 }
@@ -129,7 +134,8 @@ mod tests {
         assert_eq!(secret(b"\n").unwrap_err(), "file is empty: `token`");
         assert!(secret(b"a\nb\n").unwrap_err().contains("more than one line"));
         let error = Files::new(Path::new("/nonexistent")).secret("token").unwrap_err();
-        assert!(error.starts_with("cannot read `/nonexistent/token`"), "{error}");
+        assert!(error.starts_with("cannot be read: No such file"), "{error}");
+        assert!(error.ends_with(": `/nonexistent/token`"), "{error}");
         assert!(Files::default().secret(" ").is_err());
     }
 

@@ -63,7 +63,7 @@ fn general(path: &str) -> String {
 }
 
 /// The known word that `word` was most likely meant to be.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase().replace('_', "-");
     let patience = (word.chars().count() / 3).clamp(1, 4);
     known

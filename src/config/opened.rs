@@ -5,21 +5,26 @@
 use std::path::Path;
 
 use super::files::read_capped;
-use super::problem::Problems;
+use super::problem::{Problem, Problems};
 use super::{Certificate, Config, ConfigError, MAX_CONFIG_BYTES};
 use crate::registry::credentials::Credentials;
 use crate::tls::{Pair, TlsError, server};
 
 impl Config {
-    /// Opens and parses the files; all problems at once, with the paths of their keys.
-    pub fn check_files(&self) -> Result<(), ConfigError> {
-        let mut problems = Problems::default();
-        if let Some(certificate) = &self.tls.certificate {
-            check_pair(certificate, &mut problems);
+    /// Opens and parses the files; notes all problems, with the paths of their keys.
+    pub(super) fn check_files(&self, problems: &mut Problems) {
+        if let Some(Certificate { cert, key }) = &self.tls.certificate
+            && let Err(error) = Pair::load(cert, key)
+        {
+            problems.add(self.key_of(&error), error.to_string());
         }
         if let Some(path) = &self.tls.client_ca {
             let roots = server::roots(path).map_err(|error| error.to_string());
             problems.keep("tls.client-ca", roots);
+        }
+        // One with a bad host is left out, and the places of those behind it shift.
+        if problems.has_any_in("registries") {
+            return;
         }
         for (index, registry) in self.registries.iter().enumerate() {
             if let Credentials::DockerConfig(path) = &registry.credentials {
@@ -27,23 +32,26 @@ impl Config {
                 problems.keep(&key, check_docker_config(path));
             }
         }
-        if problems.is_empty() {
-            return Ok(());
-        }
-        let (problems, sources) = (problems.into_vec(), self.sources.clone());
-        Err(ConfigError { file: None, problems, sources })
     }
-}
 
-/// The two must also belong together, which neither tells alone.
-fn check_pair(Certificate { cert, key }: &Certificate, problems: &mut Problems) {
-    if let Err(error) = Pair::load(cert, key) {
-        let is_key = match &error {
-            TlsError::File { path, .. } | TlsError::TooLarge { path, .. } => path == key,
+    /// Words for a configured certificate that cannot be served: those of `config check`.
+    pub fn refused_certificate(&self, file: Option<&Path>, error: &TlsError) -> ConfigError {
+        let file = file.map(|file| file.display().to_string());
+        let (path, text) = (self.key_of(error).to_owned(), error.to_string());
+        ConfigError { file, problems: vec![Problem { path, text }], sources: self.sources.clone() }
+    }
+
+    /// Which of the two files of a certificate an error is about. They must also belong
+    /// together, which neither tells alone.
+    fn key_of(&self, error: &TlsError) -> &'static str {
+        let is_key = match error {
+            TlsError::File { path, .. } | TlsError::TooLarge { path, .. } => {
+                self.tls.certificate.as_ref().is_some_and(|pair| *path == pair.key)
+            }
             TlsError::Key | TlsError::Mismatch => true,
             _ => false,
         };
-        problems.add(if is_key { "tls.key" } else { "tls.cert" }, error.to_string());
+        if is_key { "tls.key" } else { "tls.cert" }
     }
 }
 
@@ -60,8 +68,26 @@ fn check_docker_config(path: &Path) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::files::Files;
     use super::*;
     use crate::tls::make_certificates;
+
+    #[test]
+    fn problems_of_keys_and_files_are_told_at_once() {
+        let told = |text: &str| {
+            let files = Files::new(Path::new("/nonexistent"));
+            Config::parse_with(text, files, Config::check_files).unwrap_err().to_string()
+        };
+        insta::assert_snapshot!(told("polcy: {}\ntls: {cert: a, key: b}"), @r"
+        configuration: 2 problems
+          polcy: unknown key (hint: did you mean `policy`?)
+          tls.cert: cannot access `/nonexistent/a`: No such file or directory (os error 2)
+        ");
+        let gone = "{host: r, credentials: {docker-config: gone}}";
+        let shifted = told(&format!("registries: [{{host: 'http://x'}}, {gone}]"));
+        assert!(!shifted.contains("gone"), "{shifted}");
+        assert!(told(&format!("registries: [{{host: x}}, {gone}]")).contains("registries[1]"));
+    }
 
     #[test]
     fn each_file_is_told_under_its_key() {
@@ -80,14 +106,15 @@ mod tests {
                 "tls: {{cert: {cert}, key: {key}, client-ca: {ca}}}\n\
                  registries: [{{host: r, credentials: {{docker-config: {docker}}}}}]"
             );
-            let checked = Config::parse(&text, folder.path()).unwrap().check_files();
-            let text = checked.map_or_else(|error| error.to_string(), |()| "ok".to_owned());
+            let files = Files::new(folder.path());
+            let checked = Config::parse_with(&text, files, Config::check_files);
+            let text = checked.map_or_else(|error| error.to_string(), |_| "ok".to_owned());
             text.replace(&folder.path().display().to_string(), "DIR")
         };
         insta::assert_snapshot!(said("tls.crt", "tls.key", "ca.crt", "config.json"), @"ok");
         insta::assert_snapshot!(said("gone", "tls.key", "gone", "gone"), @r"
         configuration: 3 problems
-          registries[0].credentials.docker-config: cannot read `DIR/gone`: No such file or directory (os error 2)
+          registries[0].credentials.docker-config: cannot be read: No such file or directory (os error 2): `DIR/gone`
           tls.cert: cannot access `DIR/gone`: No such file or directory (os error 2)
           tls.client-ca: cannot access `DIR/gone`: No such file or directory (os error 2)
         ");

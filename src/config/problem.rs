@@ -68,6 +68,11 @@ impl Problems {
         result.map_err(|text| self.add(path, text)).ok()
     }
 
+    /// Whether one of the keys of `section` has a problem.
+    pub(super) fn has_any_in(&self, section: &str) -> bool {
+        self.0.iter().any(|problem| problem.path.starts_with(section))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

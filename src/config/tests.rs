@@ -168,12 +168,12 @@ events: {attempts: 1000}
       receivers[1].auth: expected exactly one of `bearer-file`, `basic`, `none: true`
       receivers[1].kind: missing
       receivers[1].type: unknown key (hint: it is called `kind`)
-      receivers[2].auth.basic.password-file: cannot read `/etc/plimsoll/gone`: No such file or directory (os error 2)
+      receivers[2].auth.basic.password-file: cannot be read: No such file or directory (os error 2): `/etc/plimsoll/gone`
       receivers[2].auth.basic.username: empty, or has a colon or control characters: `a:b`
       registries[0].host: expected a host such as `registry.example.com`, got `https://r.example.com` (hint: leave out the scheme)
       registries[0].insecure: unknown key (hint: it is called `plain-http`)
       registries[0].plain-http: expected `true` or `false`, got `yes`
-      registries[1].ca: cannot read `/etc/plimsoll/nothing.pem`: No such file or directory (os error 2)
+      registries[1].ca: cannot be read: No such file or directory (os error 2): `/etc/plimsoll/nothing.pem`
       registries[1].host: missing
       scan.concurrency: expected a number from 1 to 4096, got `0`
       scan.layer-timeout: expected a time span such as `10s` or `5m`, got `10`
@@ -258,7 +258,7 @@ fn an_error_names_its_file() {
     let folder = folder();
     let path = folder.path().join("plimsoll.yaml");
     let error = Config::load(&path).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("{}: cannot read", path.display())), "{error}");
+    assert!(error.starts_with(&format!("{}: cannot be read", path.display())), "{error}");
     std::fs::write(&path, b"a: \xff").unwrap();
     assert!(Config::load(&path).unwrap_err().to_string().contains("not UTF-8"));
     std::fs::write(

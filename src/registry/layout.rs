@@ -62,6 +62,17 @@ impl OciLayout {
             Ok(Self { place, entry })
         })
         .await
+        .map_err(hinting)
+    }
+}
+
+/// What to do about a layout that makes no sense; other errors say it themselves.
+fn hinting(error: FetchError) -> FetchError {
+    match error {
+        FetchError::Local(text) if !text.contains("hint:") => FetchError::Local(format!(
+            "{text} (hint: write it anew, with `skopeo copy` or `docker buildx build -o type=oci`)"
+        )),
+        other => other,
     }
 }
 

@@ -3,6 +3,7 @@
 //! ones carry signatures in their query.
 
 use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -126,11 +127,16 @@ pub(super) async fn next_chunk(
 /// Words for an exchange that broke. Only the innermost cause: outer ones repeat the address.
 pub(super) fn broken(error: &reqwest::Error, subject: &Subject) -> Failure {
     let timed_out = error.is_timeout();
-    let mut cause: &dyn std::error::Error = error;
+    let mut cause: &(dyn std::error::Error + 'static) = error;
     let mut inner = error.source();
     while let Some(deeper) = inner {
         cause = deeper;
         inner = deeper.source();
+    }
+    if is_no_tls(cause) {
+        let text = "the registry speaks HTTP without TLS (hint: `--plain-http`, or \
+            `plain-http: true` under `registries`)";
+        return Failure::lasting(FetchError::Unreachable(subject.text(text)));
     }
     let words = match (timed_out, error.source()) {
         (true, _) => "timed out".to_owned(),
@@ -143,6 +149,16 @@ pub(super) fn broken(error: &reqwest::Error, subject: &Subject) -> Failure {
     } else {
         Failure::passing(error_out)
     }
+}
+
+/// Whether bytes came that are none of TLS, such as an answer in plain HTTP.
+fn is_no_tls(mut cause: &(dyn std::error::Error + 'static)) -> bool {
+    // What is wrapped in an error of the system is not its source.
+    while let Some(inner) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        cause = inner;
+    }
+    let no_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+    cause.downcast_ref() == Some(&no_tls)
 }
 
 /// Reads a refusal and says what it means and whether asking again can help.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use plimsoll::model::manifest::{ACCEPT, MAX_MANIFEST_BYTES};
 use plimsoll::model::{Cause, Digest};
 use plimsoll::registry::credentials::Credentials;
-use plimsoll::registry::{FetchError, Registry, UnlistedRegistries};
+use plimsoll::registry::{FetchError, HostConfig, Registry, UnlistedRegistries};
 
 use super::{client, client_of, listed};
 use crate::support::registry::{FakeRegistry, Fault, OCI_LAYER, descriptor, length};
@@ -78,6 +78,16 @@ async fn a_registry_that_is_not_there_is_unreachable() {
     assert_eq!(error.cause(), Cause::RegistryUnreachable);
     assert!(error.to_string().contains(&format!("GET {host}/a manifests/1: ")), "{error}");
     assert!(counts.failures.load(Ordering::Relaxed) >= 1);
+}
+
+#[tokio::test]
+async fn a_registry_without_tls_is_told_as_such_and_once() {
+    let registry = FakeRegistry::start().await;
+    let host = HostConfig { plain_http: false, ..listed(&registry, Credentials::Anonymous) };
+    let (client, counts) = client_of(&[host], UnlistedRegistries::None);
+    let error = client.manifest(&registry.reference("ml/app", "1")).await.unwrap_err();
+    insta::assert_snapshot!(words(&registry, &error), @"registry unreachable: GET HOST/ml/app manifests/1: the registry speaks HTTP without TLS (hint: `--plain-http`, or `plain-http: true` under `registries`)");
+    assert_eq!(counts.failures.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! user's cache folder and progress on the terminal. Whoever types an image's name may have its
 //! registry contacted, with the credentials `docker login` left.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 
 use super::super::progress::Progress;
 use super::super::{Check, Output};
-use super::{Checks, Unnamed};
+use super::{Checks, Unnamed, slip};
 use crate::config::Config;
 use crate::inspector::Inspector;
 use crate::judge::{Question, judge_unnamed, utc_day};
@@ -71,8 +72,7 @@ impl Engine {
     }
 
     /// Undecided whatever the policy says: it lets images pass, and this is none.
-    fn unnamed(&self, image: &str, error: &SourceError) -> Unnamed {
-        let reason = error.reason();
+    fn unnamed(&self, image: &str, reason: String) -> Unnamed {
         let undecided = Undecided::new(Cause::NotFound, reason.clone());
         let verdict = judge_unnamed(image, None, &self.policy, undecided);
         Unnamed { reason, verdict: Box::new(Verdict { decision: Decision::Undecided, ..verdict }) }
@@ -105,8 +105,14 @@ impl Engine {
 #[async_trait]
 impl Checks for Engine {
     async fn check(&self, image: &str) -> Result<Verdict, Unnamed> {
-        let unnamed = |error: SourceError| self.unnamed(image, &error);
-        let source: Source = image.parse().map_err(unnamed)?;
+        let unnamed = |error: SourceError| self.unnamed(image, error.reason());
+        let source = image.parse::<Source>();
+        if matches!(source, Ok(Source::Remote(_)) | Err(SourceError::Reference(_)))
+            && let Some(reason) = slip::of(image)
+        {
+            return Err(self.unnamed(image, reason));
+        }
+        let source = source.map_err(unnamed)?;
         let reference = source.reference().map_err(unnamed)?;
         let verdict = self.verdict(&source, reference).await;
         Ok(Verdict { image: image.to_owned(), ..verdict })
@@ -128,7 +134,9 @@ async fn open_cache(no_cache: bool) -> SharedStore {
     match open_file().await {
         Ok(store) => store,
         Err(error) => {
-            tracing::warn!(%error, "no cache: every layer is read anew");
+            let words = crate::cli::told(&error);
+            // Nobody to tell is no reason not to check.
+            let _ = writeln!(io::stderr(), "warning: no cache, every layer is read anew: {words}");
             memory()
         }
     }

@@ -29,7 +29,14 @@ impl Place {
                 dir.display()
             )));
         }
-        Ok(Self::Folder(dir))
+        if !dir.exists() {
+            let path = dir.display();
+            let text = format!("no such folder (hint: check the path): `{path}`");
+            return Err(FetchError::NotFound(text));
+        }
+        let has_index = dir.join(INDEX).exists();
+        let place = Self::Folder(dir);
+        if has_index { Ok(place) } else { Err(place.broken(&format!("there is no `{INDEX}`"))) }
     }
 
     /// A tar archive. Its headers are read here.
