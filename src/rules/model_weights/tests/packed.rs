@@ -142,3 +142,24 @@ fn archives_without_a_bottom_are_refused_by_their_size() {
     assert_eq!(level(Closed::Damaged, 10 * MIB).unwrap().0, Level::Warn);
     assert_eq!(level(Closed::Damaged, 10 * MIB - 1), None);
 }
+
+#[test]
+fn compressed_estimators_are_opened() {
+    let words = b"\x80\x04\x95\0\0\xc0\0\0\0\0\0\x8c\x18sklearn.ensemble._forest\x94\x8c\x16RandomForestClassifier\x94\x93\x94)\x81\x94}\x94(";
+    let estimator = filled(words, 12 * MIB);
+    let zlib = |level| {
+        use std::io::Write as _;
+        let mut encoder =
+            flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::new(level));
+        encoder.write_all(&estimator).unwrap();
+        encoder.finish().unwrap()
+    };
+    for (path, content) in [
+        ("app/models/boost.joblib", zlib(1)),
+        ("app/models/boost.pkl", zlib(9)),
+        ("app/models/boost.joblib.gz", gzip(&estimator)),
+    ] {
+        let sample = packed(path, content);
+        assert_eq!(sample.level(), Some(Level::Deny), "{path}: {}", sample.words());
+    }
+}
