@@ -328,15 +328,7 @@ impl<'a> LayerScan<'a> {
             rule.look(entry, content, self.limits, &mut self.layer.facts);
             self.cap_facts(index, *rule, before)?;
         }
-        if wants.contains(&Want::Inside) {
-            self.look_inside(archive, entry, &wants)?;
-        } else if wants.contains(&Want::Windows) {
-            self.look_in_windows(archive, entry, &wants, deep::MAX_WINDOWED_BYTES)?;
-        }
-        // Also of what only begins like something packed: what unpacking left is all there is.
-        if whole && entry.size > self.limits.text_bytes && !wants.contains(&Want::Windows) {
-            self.look_on(archive, entry, &wants, deep::MAX_WINDOWED_BYTES)?;
-        }
+        self.look_further(archive, entry, &wants)?;
         // One large text must not keep its memory for the rest of the layer.
         self.content.shrink_to(1 << 20);
         Ok(())

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use super::decompress::{ContentDefect, Failure};
 use super::entries::Archive;
+use super::index::is_index;
 use super::inside::{self, Closed, Packed, Stop, Unpacking, Visit};
 use super::{Ending, HEAD_BYTES, LayerScan};
 use crate::model::Entry;
@@ -62,6 +63,30 @@ impl LayerScan<'_> {
         self.layer.facts.truncate(self.layer.facts.len() - (*count - limit));
         let detail = format!("more than {limit} facts for the rule {}", rule.meta().id);
         Err(Failure::Content(ContentDefect { defect: Defect::TooManyFacts, detail }).into())
+    }
+
+    /// Shows the rules that asked for it what lies behind the first part of an entry, or inside.
+    pub(super) fn look_further(
+        &mut self,
+        archive: &mut Archive<impl BufRead>,
+        entry: &Entry<'_>,
+        wants: &[Want],
+    ) -> Result<(), Ending> {
+        // An index is compared with the archive afterwards, from its first byte on.
+        if is_index(entry.path) {
+            return Ok(());
+        }
+        if wants.contains(&Want::Inside) {
+            self.look_inside(archive, entry, wants)?;
+        } else if wants.contains(&Want::Windows) {
+            self.look_in_windows(archive, entry, wants, MAX_WINDOWED_BYTES)?;
+        }
+        // Also of what only begins like something packed: what unpacking left is all there is.
+        let is_long = entry.size > self.limits.text_bytes && wants.contains(&Want::Whole);
+        if is_long && !wants.contains(&Want::Windows) {
+            self.look_on(archive, entry, wants, MAX_WINDOWED_BYTES)?;
+        }
+        Ok(())
     }
 
     /// Shows the rules that asked for it what the entry holds, window by window. The first

@@ -62,6 +62,11 @@ impl<R: BufRead> Read for Content<'_, R> {
     }
 }
 
+/// Whether a file of that path may be an index.
+pub(super) fn is_index(path: &str) -> bool {
+    path == INDEX_NAME
+}
+
 impl LayerScan<'_> {
     /// Compares a file that may be eStargz's index. Whether it is one tells the footer, at the
     /// end; the root of an unpacked eStargz image holds such a file, too.
@@ -75,7 +80,7 @@ impl LayerScan<'_> {
             // It named all there was before; a file behind it would be in the archive only.
             index.outcome = Err("entries follow the index".to_owned());
         }
-        if path != INDEX_NAME || member.size == 0 {
+        if !is_index(path) || member.size == 0 {
             return Ok(());
         }
         let mut content = Content { archive, failure: None };

@@ -141,6 +141,22 @@ fn an_honest_estargz_agrees() {
 }
 
 #[test]
+fn a_long_index_is_not_read_away_by_the_rules() {
+    let (stored, entries) = parts(gzip);
+    let index = json!({"version": 1, "entries": entries}).to_string();
+    let index = index.replacen('{', &format!("{{{}", " ".repeat(200_000)), 1);
+    let blob = estargz_of(&stored, &index);
+    let size = u64::try_from(index.len()).unwrap();
+    for text_bytes in [100, size - 1, size, size + 1] {
+        let limits = Limits { text_bytes, ..Limits::default() };
+        let length = blob.len().try_into().unwrap();
+        let facts = scan_layer(&blob[..], &Digest::of(&blob), length, &limits, &mut ReadAll);
+        let kinds: Vec<String> = facts.unwrap().facts.into_iter().map(|fact| fact.kind).collect();
+        assert_eq!(kinds, ["lazy-index"], "{text_bytes}");
+    }
+}
+
+#[test]
 fn an_honest_zstd_chunked_agrees() {
     let (blob, frame) = chunked(|_| ());
     let facts = scan(&blob).facts;
