@@ -108,8 +108,7 @@ impl LayerScan<'_> {
             }
             self.show(entry, wants)?;
             let repeated = if seen == 0 { 0 } else { known };
-            let read = u64::try_from(self.content.len() - repeated).unwrap_or(u64::MAX);
-            seen = seen.saturating_add(read);
+            seen = seen.saturating_add(bytes(self.content.len() - repeated));
             if seen >= most {
                 return Ok(());
             }
@@ -237,6 +236,12 @@ struct Visitor<'v, 'a> {
 }
 
 impl Visitor<'_, '_> {
+    /// Whether a rule that asked wants that of an entry.
+    fn is_wanted(&self, want: Want, entry: &Entry<'_>, head: &[u8]) -> bool {
+        let mut asked = self.asked.iter().zip(RULES).filter(|(asked, _)| **asked);
+        asked.any(|(_, rule)| rule.want(entry, head) == want)
+    }
+
     /// Lets each rule that asked record facts, and tells the observer.
     fn each(
         &mut self,
@@ -264,8 +269,7 @@ impl Visitor<'_, '_> {
 
 impl Visit for Visitor<'_, '_> {
     fn wants_text(&self, entry: &Entry<'_>, head: &[u8]) -> bool {
-        let asked = self.asked.iter().zip(RULES).filter(|(asked, _)| **asked);
-        asked.into_iter().any(|(_, rule)| rule.want(entry, head) == Want::Whole)
+        self.is_wanted(Want::Whole, entry, head)
     }
 
     fn member(&mut self, entry: &Entry<'_>, head: &[u8]) -> ControlFlow<(), bool> {
@@ -287,8 +291,7 @@ impl Visit for Visitor<'_, '_> {
     }
 
     fn goes_inside(&mut self, entry: &Entry<'_>, head: &[u8]) -> bool {
-        let asked = self.asked.iter().zip(RULES).filter(|(asked, _)| **asked);
-        asked.into_iter().any(|(_, rule)| rule.want(entry, head) == Want::Inside)
+        self.is_wanted(Want::Inside, entry, head)
     }
 
     fn closed(&mut self, entry: &Entry<'_>, why: Closed) -> ControlFlow<()> {

@@ -2,8 +2,9 @@
 //! and zlib streams unpack to, also of each other. Rules that ask ([`crate::rules::Want::Inside`])
 //! see each as an entry of its own, at `<path>!/<member>`.
 //!
-//! Nothing is kept but one head, or the start of one text, at a time. Depth and unpacked bytes are capped; what lies beyond
-//! is not passed over in silence but reported as [`Closed`].
+//! Nothing is kept but one head, or the start of one text, at a time. Depth, members, names and
+//! unpacked bytes are capped; what lies beyond is not passed over in silence but reported as
+//! [`Closed`].
 
 mod members;
 mod names;
@@ -36,11 +37,11 @@ pub const MAX_DEPTH: u8 = 6;
 const FREE_BYTES: u64 = 64 << 20;
 /// Unpacked bytes per packed byte beyond that. Texts stay below 20; zeros reach 1000.
 const RATIO: u64 = 100;
-/// How much of a text in something packed is searched.
-pub const TEXT_BYTES: usize = 1 << 20;
 /// The same for all packed files of a layer.
 const FREE_BYTES_OF_ALL: u64 = 4 << 30;
 const RATIO_OF_ALL: u64 = 40;
+/// How much of a text in something packed is searched.
+pub const TEXT_BYTES: usize = 1 << 20;
 /// Most members of packed files in one layer, everything inside everything counted. A layer of
 /// two hundred jars has 100,000.
 pub const MAX_MEMBERS: u64 = 2_000_000;
@@ -280,7 +281,7 @@ impl Unpacking<'_> {
         size: Option<u64>,
         file: Packed<'_>,
     ) -> Result<(), Stop> {
-        let path = path_of(file.path, name.get(..MAX_NAME_BYTES).unwrap_or(name));
+        let path = path_of(file.path, name);
         if name.len() > MAX_NAME_BYTES {
             let size = size.unwrap_or(file.size);
             let entry = Entry { path: &path, kind: EntryKind::File, size, link: None };

@@ -9,9 +9,10 @@ use crate::rules::secrets::text::cut;
 pub const MAX_NAME_BYTES: usize = 1024;
 /// How much of an archive's own path is kept in front of its members.
 const MAX_PREFIX_BYTES: usize = 512;
-/// Path of an archive's member.
+
+/// Path of an archive's member, of whose name no more is kept than may be shown.
 pub(super) fn path_of(archive: &str, member: &[u8]) -> String {
-    let raw = String::from_utf8_lossy(member);
+    let raw = String::from_utf8_lossy(member.get(..MAX_NAME_BYTES).unwrap_or(member));
     let clean = clean_path(&raw).unwrap_or_else(|| raw.replace("..", "_"));
     format!("{}{SEPARATOR}{clean}", cut(archive, MAX_PREFIX_BYTES))
 }
